@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT
+ * The watch: one thread that looks at the workers once per `overdue_us` and takes a worker away from
+ * a thread whose handler lasts longer, when there is anything the worker could do meanwhile.
+ *
+ * A handler is overdue when its thread was outside (in user code) at two ticks in a row with no
+ * handler call between them. Taking over (bias.h has the handshake): the old thread keeps the one
+ * actor it runs and sends like a foreign thread; a spare thread becomes the worker, with its queue,
+ * inbox, deque and the homes of all its tasks. When the handler returns, the old thread hands its
+ * actor back through the worker's inbox and becomes a spare itself.
+ *
+ * While every worker sleeps the watch sleeps too, after a tenth of a second without work; a worker
+ * that wakes up pokes it. Both sides store, then look:
+ *
+ *   watch                                      worker
+ *   -----                                      ------
+ *   watch_asleep = 1                   W1      park.state = AWAKE (P3 or its own)
+ *   every worker parked?               P2      watch_asleep == 1?                  W2
+ *     no: watch_asleep = 0, tick                 CAS(1 -> 0), wake the watch
+ *   sleep while watch_asleep == 1
+ *
+ * Rejected: an idle worker as the sentinel (with none idle nobody watches, which is when it is
+ * needed most); a timer signal (the host's signals are the host's).
+ */
+#include "scheduler/worker.h"
+
+#include "base/clock.h"
+
+#define QUIET_NS 100000000 /* without work for so long, the watch goes to sleep */
+
+static bool can_be_taken(struct tri_worker *worker) {
+    return tri_worker_runnable(worker) > 0 || !tri_inbox_looks_empty(&worker->inbox) ||
+           tri_deque_size(&worker->deque) > 0;
+}
+
+/* True: worker is ours, thread knows nothing of it any more. Under the lock. */
+static bool revoke(struct tri_sched *sched, struct tri_thread *thread) {
+    tri_bias_signal(&thread->bias, TRI_ATTENTION_REVOKE);
+    if (sched->fence)
+        atomic_thread_fence(memory_order_seq_cst);
+    else
+        tri_os_barrier();
+    for (int turn = 0; turn < 100 && tri_bias_is_inside(&thread->bias); turn++) TRI_PAUSE();
+    if (!tri_bias_is_inside(&thread->bias)) return true;
+    tri_bias_clear(&thread->bias, TRI_ATTENTION_REVOKE); /* it is back: not overdue any more */
+    return false;
+}
+
+static void take_over(struct tri_sched *sched, struct tri_worker *worker) {
+    pthread_mutex_lock(&sched->lock);
+    /* ORDER relaxed: under the lock. */
+    struct tri_thread *thread = atomic_load_explicit(&worker->owner, memory_order_relaxed);
+    struct tri_thread *spare = tri_sched_spare(sched);
+    if (spare != NULL && thread != NULL && !tri_bias_is_inside(&thread->bias) &&
+        revoke(sched, thread)) {
+        thread->worker = NULL;
+        sched->ops->revoked(worker, thread);
+        worker->tick_ns = 0;
+        tri_thread_bind(spare, worker);
+        spare = NULL;
+        /* ORDER relaxed: a statistic. */
+        atomic_fetch_add_explicit(&sched->takeovers, 1, memory_order_relaxed);
+    }
+    if (spare != NULL) {
+        spare->next = sched->spares;
+        sched->spares = spare;
+    }
+    pthread_mutex_unlock(&sched->lock);
+}
+
+/* Looks at every worker once. True: one of them is awake. */
+static bool tick(struct tri_sched *sched) {
+    bool awake = false;
+    for (uint32_t i = 0; i < sched->config.workers; i++) {
+        struct tri_worker *worker = sched->workers[i];
+        if (tri_park_is_parked(&worker->park)) continue;
+        awake = true;
+        uint64_t calls = tri_count_read(&worker->calls);
+        bool same = calls == sched->seen_calls[i];
+        sched->seen_calls[i] = calls;
+        pthread_mutex_lock(&sched->lock);
+        /* ORDER relaxed: under the lock. */
+        struct tri_thread *thread = atomic_load_explicit(&worker->owner, memory_order_relaxed);
+        tri_bias_signal(&thread->bias, TRI_ATTENTION_TICK);
+        bool outside = !tri_bias_is_inside(&thread->bias);
+        pthread_mutex_unlock(&sched->lock);
+        if (same && outside && can_be_taken(worker)) take_over(sched, worker);
+    }
+    return awake;
+}
+
+static bool is_quitting(struct tri_sched *sched) {
+    /* ORDER acquire: pairs with the store in tri_sched_quit. */
+    return atomic_load_explicit(&sched->quit, memory_order_acquire) != 0;
+}
+
+static void sleep_until_poked(struct tri_sched *sched) {
+    uint32_t expected = 0;
+    /* ORDER W1 seq_cst: before the looks at the workers. It fails only when quit has stored 2. */
+    if (!atomic_compare_exchange_strong_explicit(&sched->watch_asleep, &expected, 1,
+                                                 memory_order_seq_cst, memory_order_relaxed))
+        return;
+    bool awake = false;
+    for (uint32_t i = 0; i < sched->config.workers; i++)
+        awake = awake || !tri_park_is_parked(&sched->workers[i]->park);
+    if (awake) {
+        expected = 1;
+        atomic_compare_exchange_strong_explicit(&sched->watch_asleep, &expected, 0,
+                                                memory_order_seq_cst, memory_order_relaxed);
+        return;
+    }
+    while (atomic_load_explicit(&sched->watch_asleep, memory_order_seq_cst) == 1)
+        tri_os_wait(&sched->watch_asleep, 1, -1);
+}
+
+void tri_watch_poke(struct tri_sched *sched) {
+    /* ORDER W2 seq_cst: after the worker's AWAKE in the total order. */
+    if (atomic_load_explicit(&sched->watch_asleep, memory_order_seq_cst) != 1) return;
+    uint32_t expected = 1;
+    if (atomic_compare_exchange_strong_explicit(&sched->watch_asleep, &expected, 0,
+                                                memory_order_seq_cst, memory_order_relaxed))
+        tri_os_wake(&sched->watch_asleep, 1);
+}
+
+void *tri_watch_main(void *arg) {
+    struct tri_sched *sched = arg;
+    int64_t period_ns = (int64_t)sched->config.overdue_us * 1000;
+    uint64_t last_awake = tri_clock_ns();
+    while (!is_quitting(sched)) {
+        sched->config.on_tick(sched->config.context);
+        if (tick(sched))
+            last_awake = tri_clock_ns();
+        else if (tri_clock_ns() - last_awake > QUIET_NS)
+            sleep_until_poked(sched);
+        if (!is_quitting(sched)) tri_os_wait(&sched->watch_asleep, 0, period_ns);
+    }
+    return NULL;
+}
