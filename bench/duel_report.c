@@ -170,7 +170,7 @@ static void append_sections(struct text *text, const struct duel *duel,
     }
     bool together = last - first + 1 == count;
     if (count == DUEL_SECTIONS) {
-        append(text, "at every section");
+        append(text, wanted == CLOSE ? "at any section" : "at every section");
     } else if (together && last == DUEL_SECTIONS - 1 && count > 1) {
         append(text, "from %u ns on", duel->sections_ns[first]);
     } else if (together && first == 0 && count > 1) {

@@ -31,7 +31,7 @@ static void format_scaled(double value, double base, const char *const *units, i
         value /= base;
         unit++;
     }
-    char digits[32];
+    char digits[24];
     if (unit == 0 && value == floor(value)) {
         snprintf(digits, sizeof(digits), "%.0f", value); /* a count: no decimals */
     } else {

@@ -75,6 +75,7 @@ void tri_slot_poke(struct tr_runtime *rt, struct tri_slot *slot, uint16_t waker)
 
 static void throttle(struct tri_local *local, struct tri_slot *target) {
     local->throttle = target;
+    local->spawned_many = false;
     local->budget = 1; /* the activation ends with the running handler */
 }
 
@@ -105,6 +106,10 @@ static TRI_NOINLINE void wake_first(struct tri_local *local, struct tri_slot *sl
                       TR_DEAD_NO_ACTOR, UINT32_MAX);
     else
         tri_worker_queue_fresh(&local->worker, &slot->task);
+    if (tri_worker_runnable(&local->worker) > TRI_FRESH_ABOVE) {
+        throttle(local, slot);
+        local->spawned_many = true;
+    }
 }
 
 /* An actor at home that rested has a message now. Whoever wakes many lets them run soon: each costs
@@ -211,11 +216,15 @@ static __attribute__((noinline)) tr_status send_slow(tr_self *self, tr_ref to, c
 }
 
 static inline uint32_t plain_room(size_t bytes) {
-    return (uint32_t)(sizeof(struct tri_record) + ((bytes + 7) & ~(size_t)7));
+    return (uint32_t)((bytes + sizeof(struct tri_record) + 7) & ~(size_t)7);
 }
 
 /* Copies a short payload without a call. */
 static inline void copy_plain(char *to, const char *from, size_t bytes) {
+    if (TRI_LIKELY(bytes == 8)) {
+        __builtin_memcpy(to, from, 8);
+        return;
+    }
     for (; bytes >= 8; bytes -= 8, to += 8, from += 8) __builtin_memcpy(to, from, 8);
     if (TRI_LIKELY(bytes == 0)) return;
     if (bytes & 4) {
@@ -269,7 +278,7 @@ tr_status tr_self_send(tr_self *self, tr_ref to, const tr_message_type *type, co
     if (TRI_UNLIKELY(!tri_bias_enter_quick(&self->thread.bias)))
         return send_slow(self, to, type, payload, bytes);
     struct tri_local *local = tri_local_of(self->thread.worker);
-    struct tri_slot *slot = tri_table_find(self->table, (uint32_t)(to.id >> 32));
+    struct tri_slot *slot = tri_chunks_find(self->chunks, self->chunk_limit, (uint32_t)(to.id >> 32));
     if (TRI_UNLIKELY(slot == NULL || tri_life_peek(&slot->life) != (uint32_t)to.id ||
                      !tri_arena_has(&local->arena, plain_room(bytes))))
         return send_slow(self, to, type, payload, bytes);
@@ -553,6 +562,7 @@ static TRI_NOINLINE bool finish(tr_self *self, struct tri_local *local, struct t
         tri_count_add(&local->other_calls, 1);
         self_leave(self);
         terminate(self, slot);
+        self->was_long = true; /* in case it is lost */
         if (self_enter(self) == NULL) return false;
     }
     end_actor(local, slot, &self->reason);
@@ -682,9 +692,8 @@ static TRI_NOINLINE bool step_behind(struct tri_local *local, struct tri_slot *s
     local->throttle = NULL;
     struct tri_task *task = &slot->task;
     uint16_t home = tri_task_home(&target->task);
-    if (slot == target) return false;
     task->defer = TRI_DEFER_TURNS;
-    task->defer_for = target->index;
+    task->defer_for = local->spawned_many ? TRI_BEHIND_QUEUE : target->index;
     if (home == local->worker.id || home == TRI_HOME_NONE) return false;
     if (!tri_task_is_cheap(&local->worker, task)) return false;
     if (!(task->flags & TRI_TASK_TOKEN) && !tri_lane_claim(&slot->lane)) return false;
@@ -695,13 +704,19 @@ static TRI_NOINLINE bool step_behind(struct tri_local *local, struct tri_slot *s
     return true;
 }
 
+/* Whether what the producer stepped behind is still crowded. */
+static bool is_crowded(struct tri_local *local, uint32_t index) {
+    if (index == TRI_BEHIND_QUEUE) return tri_worker_runnable(&local->worker) > TRI_FRESH_ABOVE;
+    struct tri_slot *target = tri_table_find(&local->rt->table, index);
+    /* ORDER relaxed: a hint. */
+    return target != NULL && atomic_load_explicit(&target->crowded, memory_order_relaxed) != 0;
+}
+
 /* True: the actor must let others run first and has been requeued. */
 static TRI_NOINLINE bool defer(struct tri_local *local, struct tri_slot *slot) {
-    struct tri_slot *target = tri_table_find(&local->rt->table, slot->task.defer_for);
+    uint32_t runnable = tri_worker_runnable(&local->worker);
     slot->task.defer--;
-    /* ORDER relaxed: a hint. */
-    if (target == NULL || !atomic_load_explicit(&target->crowded, memory_order_relaxed) ||
-        tri_worker_runnable(&local->worker) == 0) {
+    if (runnable == 0 || !is_crowded(local, slot->task.defer_for)) {
         slot->task.defer = 0;
         return false;
     }
@@ -769,8 +784,10 @@ enum outcome { ON, ENDED, LOST };
 
 /* Attention after a handler. LOST: the worker is gone. ENDED: the actor is. */
 static TRI_NOINLINE enum outcome attend(tr_self *self, struct tri_local *local,
-                                        struct tri_slot *slot, uint32_t attention) {
+                                        struct tri_slot *slot) {
+    uint32_t attention = tri_bias_enter(&self->thread.bias);
     if ((attention & TRI_ATTENTION_REVOKE) && !tri_thread_enter_slow(&self->thread)) {
+        self->was_long = true;
         if (self->exiting && !self->terminated) terminate(self, slot);
         return LOST;
     }
@@ -786,9 +803,8 @@ static inline enum outcome handle(tr_self *self, struct tri_local *local, struct
                                   struct tri_record *record) {
     self->record = record;
     dispatch(self, local, slot, record);
-    uint32_t attention = tri_bias_enter(&self->thread.bias);
-    if (TRI_UNLIKELY((attention | self->exiting) != 0)) {
-        enum outcome outcome = attend(self, local, slot, attention);
+    if (TRI_UNLIKELY((tri_bias_enter_plain(&self->thread.bias) | self->exiting) != 0)) {
+        enum outcome outcome = attend(self, local, slot);
         if (outcome != ON) return outcome;
     }
     tri_record_free(&local->arena, record);
@@ -802,12 +818,15 @@ static inline uint64_t messages_of(const struct tri_local *local) {
 /* The same with a look at the clock, and the time of this handler per message it received and sent
  * added to the actor's cost. */
 static TRI_NOINLINE enum outcome handle_at_tick(tr_self *self, struct tri_local *local,
-                                                struct tri_slot *slot, struct tri_record *record,
-                                                uint32_t last_tick) {
+                                                struct tri_slot *slot, struct tri_record *record) {
     struct tri_worker *worker = &local->worker;
-    uint64_t messages = messages_of(local);
+    uint64_t messages = messages_of(local), activation = tri_count_read(&worker->activations);
     uint64_t before_ns = tri_worker_tick(worker, messages);
-    if ((int32_t)(worker->ticks - last_tick) >= 0) local->budget = 1;
+    if (local->ticked_activation != activation) {
+        local->ticked_activation = activation;
+        local->activation_ticks = 0;
+    }
+    if (++local->activation_ticks > local->rt->activation_ticks) local->budget = 1;
     enum outcome outcome = handle(self, local, slot, record);
     if (outcome != ON) return outcome;
     uint64_t cost = (tri_clock_ns() - before_ns) / (messages_of(local) - messages + 1);
@@ -844,8 +863,7 @@ static bool run(struct tri_thread *thread, struct tri_worker *worker, struct tri
     atomic_store_explicit(&thread->current, task, memory_order_relaxed);
     self->id = (uint64_t)slot->index << 32 | (tri_life_peek(&slot->life) & TRI_LIFE_GENERATION);
     local->throttle = NULL;
-    local->budget = local->rt->config.batch;
-    uint32_t last_tick = worker->ticks + local->rt->activation_ticks;
+    local->budget = local->batch;
     do {
         if (slot->list.count == 0) {
             if (!tri_lane_has_messages(&slot->lane)) break;
@@ -862,7 +880,7 @@ static bool run(struct tri_thread *thread, struct tri_worker *worker, struct tri
         /* ORDER relaxed: tri_count_add, with the old value at hand. */
         atomic_store_explicit(&worker->calls, calls, memory_order_relaxed);
         enum outcome outcome = TRI_UNLIKELY(calls >= worker->tick_at)
-                                   ? handle_at_tick(self, local, slot, record, last_tick)
+                                   ? handle_at_tick(self, local, slot, record)
                                    : handle(self, local, slot, record);
         if (TRI_UNLIKELY(outcome != ON)) return outcome == ENDED;
     } while (--local->budget != 0);
@@ -905,6 +923,46 @@ static void revoked(struct tri_worker *worker, struct tri_thread *thread) {
     atomic_load_explicit(&thread->current, memory_order_relaxed)->flags |= TRI_TASK_AWAY;
 }
 
+/* Only the plain case: an actor with no end pending, a message for it, a handler for that. */
+static bool send_away(struct tri_worker *worker, struct tri_thread *thread,
+                      struct tri_task *task) {
+    struct tri_slot *slot = tri_slot_of(task);
+    tr_self *self = tri_self_of(thread);
+    if (slot->list.count == 0) {
+        if (!tri_lane_has_messages(&slot->lane)) return false;
+        absorb(slot);
+    }
+    struct tri_record *record = slot->list.head;
+    if (tri_life_peek(&slot->life) != record->generation) return false;
+    const tr_handler *handler = slot->behavior->handlers;
+    const tr_handler *end = handler + slot->behavior->handler_count;
+    while (handler != end && handler->type != record->type) handler++;
+    if (handler == end) return false;
+    (void)tri_list_pop(&slot->list);
+    uncrowd(slot);
+    tri_count_add(&worker->calls, 1);
+    tri_count_add(&worker->activations, 1);
+    task->defer = 0;
+    task->flags |= TRI_TASK_AWAY;
+    /* ORDER relaxed: the thread sees it all through the scheduler's lock. */
+    atomic_store_explicit(&thread->current, task, memory_order_relaxed);
+    self->id = (uint64_t)slot->index << 32 | record->generation;
+    self->record = record;
+    self->away = handler->handle;
+    return true;
+}
+
+static void run_away(struct tri_thread *thread) {
+    tr_self *self = tri_self_of(thread);
+    struct tri_slot *slot =
+        tri_slot_of(atomic_load_explicit(&thread->current, memory_order_relaxed));
+    uint64_t before_ns = tri_clock_ns();
+    self->away(self, slot->state, tri_record_payload(self->record));
+    if (self->exiting) terminate(self, slot);
+    uint64_t elapsed_ns = tri_clock_ns() - before_ns;
+    self->was_long = elapsed_ns * 2 >= (uint64_t)self->rt->config.overdue_us * 1000;
+}
+
 static void returned(struct tri_worker *worker, struct tri_thread *thread) {
     struct tri_local *local = tri_local_of(worker);
     tr_self *self = tri_self_of(thread);
@@ -913,6 +971,8 @@ static void returned(struct tri_worker *worker, struct tri_thread *thread) {
         tri_slot_of(atomic_load_explicit(&thread->current, memory_order_relaxed));
     slot->task.flags &= (uint8_t)~TRI_TASK_AWAY;
     slot->task.cost_ns = UINT16_MAX;
+    slot->task.flags &= (uint8_t)~TRI_TASK_LONG;
+    if (self->was_long) slot->task.flags |= TRI_TASK_LONG;
     if (self->record != NULL) tri_record_free(&local->arena, self->record);
     bool ended = self->exiting;
     tr_reason reason = self->reason;
@@ -924,7 +984,7 @@ static void returned(struct tri_worker *worker, struct tri_thread *thread) {
 }
 
 const struct tri_ops tri_actor_ops = {run,   claim,      adopted, stale,
-                                      background, revoked, returned};
+                                      background, revoked, send_away, run_away, returned};
 
 /* ---- what a handler may ask ------------------------------------------------------------------- */
 

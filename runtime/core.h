@@ -37,12 +37,16 @@
 /* A private lane this long makes its senders wait their turn behind it, until it is this short. */
 #define TRI_CROWD_ON 256
 #define TRI_CROWD_OFF 64
+/* In place of the crowded target's slot number: the worker's whole run queue. */
+#define TRI_BEHIND_QUEUE UINT32_MAX
 /* How often a producer lets others run first at most: bounded, so nobody is ever muted. */
 #define TRI_DEFER_TURNS 32
 /* Remote wakes from one worker, net of local ones, before an idle actor moves there. */
 #define TRI_ATTRACT_STREAK 6
 /* Dead letters handled per background slice. */
 #define TRI_MORGUE_SLICE 256
+/* Sends through a gate to crowded targets between two yields. */
+#define TRI_YIELD_EVERY 32
 /* Foreign threads spread over so many gates. */
 #define TRI_GATES 16
 /* Dead letters remembered. */
@@ -93,13 +97,18 @@ uint32_t tri_table_reserve(struct tri_table *table, uint32_t want, uint32_t *fir
                            tr_status *status);
 
 /* The slot of an index, NULL when there is none. Safe for any number. */
-static inline struct tri_slot *tri_table_find(const struct tri_table *table, uint32_t index) {
+static inline struct tri_slot *tri_chunks_find(struct tri_slot *_Atomic *chunks,
+                                               uint32_t chunk_limit, uint32_t index) {
     uint32_t chunk = index / TRI_TABLE_CHUNK;
-    if (TRI_UNLIKELY(chunk >= table->chunk_limit)) return NULL;
+    if (TRI_UNLIKELY(chunk >= chunk_limit)) return NULL;
     /* ORDER acquire: pairs with the release in table_grow; the chunk is zeroed. */
-    struct tri_slot *slots = atomic_load_explicit(&table->chunks[chunk], memory_order_acquire);
+    struct tri_slot *slots = atomic_load_explicit(&chunks[chunk], memory_order_acquire);
     if (TRI_UNLIKELY(slots == NULL)) return NULL;
     return &slots[index % TRI_TABLE_CHUNK];
+}
+
+static inline struct tri_slot *tri_table_find(const struct tri_table *table, uint32_t index) {
+    return tri_chunks_find(table->chunks, table->chunk_limit, index);
 }
 
 /* ---- counting --------------------------------------------------------------------------------- */
@@ -125,7 +134,11 @@ struct tri_local {
         uint32_t count;
     } chain;
     struct tri_slot *throttle; /* a crowded target of the running handler */
+    bool spawned_many;         /* the running handler made more actors than should wait */
     uint32_t budget;           /* messages left in the running activation */
+    uint32_t batch;            /* config.batch */
+    uint32_t activation_ticks; /* ticks in the activation number ticked_activation */
+    uint64_t ticked_activation;
     struct tri_task *free;     /* free slots with home here, linked by queue_next */
     uint32_t free_count;
     uint32_t range_next, range_end; /* reserved fresh slots */
@@ -139,9 +152,12 @@ struct tr_self {
     struct tri_thread thread;
     struct tr_runtime *rt;
     uint64_t node;
-    const struct tri_table *table;
+    struct tri_slot *_Atomic *chunks; /* of the table */
+    uint32_t chunk_limit;
     struct tri_record *record; /* NULL when terminate is all there is */
     uint64_t id;               /* of thread.current's actor */
+    tr_handler_fn *away;       /* the handler that a thread without a worker is to run */
+    bool was_long;             /* and whether it lasted */
     bool exiting;
     bool terminated; /* terminate has run (on this thread, perhaps without a worker) */
     tr_reason reason;
@@ -153,6 +169,7 @@ struct tri_gate {
     _Alignas(TRI_LINE_PAIR) _Atomic uint32_t busy;
     struct tri_arena arena;
     struct tri_counters counters;
+    uint32_t crowded_sends; /* to crowded targets, wraps */
 };
 
 struct tr_outbox {

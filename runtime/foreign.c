@@ -50,6 +50,16 @@ void tri_gate_leave(struct tri_gate *gate) {
 
 /* ---- sending ---------------------------------------------------------------------------------- */
 
+/* A foreign thread that is ahead of a crowded target lets other threads run once in a while: on a
+ * machine with more threads than cores the worker would not get to it otherwise, and the backlog
+ * would leave every cache. It is never held up longer than that. */
+static bool should_yield(struct tri_gate *gate, const struct tri_slot *slot) {
+    /* ORDER relaxed: a hint. */
+    if (!atomic_load_explicit(&slot->crowded, memory_order_relaxed)) return false;
+    gate->crowded_sends++;
+    return gate->crowded_sends % TRI_YIELD_EVERY == 0;
+}
+
 static void publish(struct tr_runtime *rt, struct tri_slot *slot, struct tri_record *first,
                     struct tri_record *last, uint32_t count) {
     struct tri_chain *chain = tri_chain_of(first);
@@ -60,7 +70,8 @@ static void publish(struct tr_runtime *rt, struct tri_slot *slot, struct tri_rec
 
 /* Sends one message through a gate the caller has entered. Checked before. */
 static tr_status post(struct tr_runtime *rt, struct tri_gate *gate, uint64_t to, uint64_t sender,
-                      const tr_message_type *type, const void *payload, uint32_t bytes) {
+                      const tr_message_type *type, const void *payload, uint32_t bytes,
+                      bool *yield) {
     if (to & TRI_CELL_BIT)
         return tri_send_reply(rt, &gate->counters, &gate->arena, to, sender, type, payload, bytes);
     struct tri_slot *slot = tri_table_find(&rt->table, (uint32_t)(to >> 32));
@@ -74,16 +85,20 @@ static tr_status post(struct tr_runtime *rt, struct tri_gate *gate, uint64_t to,
     if (record == NULL) return TR_NOMEM;
     if (!tri_is_signal(type)) tri_count_add(&gate->counters.sent, 1);
     publish(rt, slot, record, record, 1);
+    *yield = should_yield(gate, slot);
     return TR_OK;
 }
 
 tr_status tri_foreign_post(struct tr_runtime *rt, tr_ref to, uint64_t sender, bool own,
                            const tr_message_type *type, const void *payload, size_t bytes) {
+    bool yield = false;
     struct tri_gate *gate = tri_gate_enter(rt);
-    tr_status status = !own && tri_is_stopping(rt)
-                           ? TR_STOPPING
-                           : post(rt, gate, to.id, sender, type, payload, (uint32_t)bytes);
+    tr_status status =
+        !own && tri_is_stopping(rt)
+            ? TR_STOPPING
+            : post(rt, gate, to.id, sender, type, payload, (uint32_t)bytes, &yield);
     tri_gate_leave(gate);
+    if (yield) tri_os_yield();
     return status;
 }
 
@@ -227,6 +242,8 @@ tr_status tr_outbox_flush(tr_outbox *box) {
     if (box->target == NULL) return TR_OK;
     while (!gate_try(&box->gate)) tri_os_yield(); /* only the stopper can be inside */
     tr_status status = tri_is_stopping(box->rt) ? TR_STOPPING : TR_OK;
+    /* ORDER relaxed: a hint. */
+    bool yield = atomic_load_explicit(&box->target->crowded, memory_order_relaxed) != 0;
     if (status == TR_OK) {
         tri_count_add(&box->gate.counters.sent, box->count);
         publish(box->rt, box->target, box->first, box->last, box->count);
@@ -235,6 +252,7 @@ tr_status tr_outbox_flush(tr_outbox *box) {
     }
     box->target = NULL;
     tri_gate_leave(&box->gate);
+    if (yield) tri_os_yield(); /* as should_yield says */
     return status;
 }
 

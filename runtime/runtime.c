@@ -30,6 +30,7 @@ static void prepare_worker(void *context, struct tri_worker *worker) {
     struct tr_runtime *rt = context;
     struct tri_local *local = tri_local_of(worker);
     local->rt = rt;
+    local->batch = rt->config.batch;
     tri_arena_init(&local->arena, &rt->pool);
 }
 
@@ -38,7 +39,8 @@ static void prepare_thread(void *context, struct tri_thread *thread) {
     tr_self *self = tri_self_of(thread);
     self->rt = rt;
     self->node = rt->node;
-    self->table = &rt->table;
+    self->chunks = rt->table.chunks;
+    self->chunk_limit = rt->table.chunk_limit;
 }
 
 /* Marks every actor that lives now for its end after what is queued. */

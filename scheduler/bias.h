@@ -40,14 +40,18 @@ struct tri_bias {
     _Alignas(TRI_LINE) _Atomic uint32_t inside;    /* writer: the thread */
 };
 
-/* Whether the quick way in is open: inside, and nothing to attend to that concerns the worker.
- * False: go through tri_bias_enter, which is allowed to be inside already. */
-static inline bool tri_bias_enter_quick(struct tri_bias *bias) {
+/* In, without a fence; the caller looks again with tri_bias_enter when the answer is not 0. */
+static inline uint32_t tri_bias_enter_plain(struct tri_bias *bias) {
     /* ORDER B1, B2: as in tri_bias_enter. */
     atomic_store_explicit(&bias->inside, 1, memory_order_relaxed);
     atomic_signal_fence(memory_order_seq_cst);
-    return (atomic_load_explicit(&bias->attention, memory_order_acquire) &
-            (TRI_ATTENTION_REVOKE | TRI_ATTENTION_FENCE)) == 0;
+    return atomic_load_explicit(&bias->attention, memory_order_acquire);
+}
+
+/* Whether the quick way in is open: inside, and nothing to attend to that concerns the worker.
+ * False: go through tri_bias_enter, which is allowed to be inside already. */
+static inline bool tri_bias_enter_quick(struct tri_bias *bias) {
+    return (tri_bias_enter_plain(bias) & (TRI_ATTENTION_REVOKE | TRI_ATTENTION_FENCE)) == 0;
 }
 
 /* Returns the attention word: the caller goes on only without REVOKE. */

@@ -143,7 +143,7 @@ static bool expose_task(struct tri_worker *worker, struct tri_task *task) {
     if (!(task->flags & TRI_TASK_TOKEN) && !worker->sched->ops->claim(task)) return false;
     task->flags |= TRI_TASK_TOKEN;
     uint8_t flags = task->flags;
-    task->flags = 0; /* whoever takes it starts afresh */
+    task->flags = flags & TRI_TASK_LONG; /* whoever takes it starts afresh */
     tri_task_set_home(task, TRI_HOME_NONE);
     if (tri_deque_push_owner(&worker->deque, task)) return true;
     tri_task_set_home(task, worker->id); /* never published: still ours */
@@ -328,6 +328,24 @@ bool tri_thread_enter_slow(struct tri_thread *thread) {
     return mine;
 }
 
+/* A task that was overdue the last time gets a thread of its own at once, so that nobody has to wait
+ * until the watch notices. False: no thread or nothing plain to run; it runs here. */
+static TRI_NOINLINE bool send_away(struct tri_worker *worker, struct tri_task *task) {
+    struct tri_sched *sched = worker->sched;
+    pthread_mutex_lock(&sched->lock);
+    struct tri_thread *spare = tri_sched_spare(sched);
+    bool sent = spare != NULL && sched->ops->send_away(worker, spare, task);
+    if (sent) {
+        spare->away_for = worker;
+        tri_thread_bind(spare, NULL);
+    } else if (spare != NULL) {
+        spare->next = sched->spares;
+        sched->spares = spare;
+    }
+    pthread_mutex_unlock(&sched->lock);
+    return sent;
+}
+
 /* Runs worker until it is lost (false) or the scheduler quits (true). */
 static bool work(struct tri_thread *thread, struct tri_worker *worker) {
     struct tri_sched *sched = worker->sched;
@@ -342,9 +360,10 @@ static bool work(struct tri_thread *thread, struct tri_worker *worker) {
         if (TRI_UNLIKELY(task == NULL)) {
             if (is_quitting(sched) && !sched->ops->background(worker)) return true;
             find_work(worker);
-        } else if (TRI_UNLIKELY(!sched->ops->run(thread, worker, task))) {
-            return false;
+            continue;
         }
+        if (TRI_UNLIKELY(task->flags & TRI_TASK_LONG) && send_away(worker, task)) continue;
+        if (TRI_UNLIKELY(!sched->ops->run(thread, worker, task))) return false;
     }
 }
 
@@ -358,8 +377,14 @@ static void *thread_main(void *arg) {
             tri_os_wait(&thread->bound, 0, -1);
         atomic_store_explicit(&thread->bound, 0, memory_order_relaxed);
         pthread_mutex_lock(&sched->lock);
-        struct tri_worker *worker = thread->worker;
+        struct tri_worker *worker = thread->worker, *away_for = thread->away_for;
+        thread->away_for = NULL;
         pthread_mutex_unlock(&sched->lock);
+        if (away_for != NULL) {
+            sched->ops->run_away(thread);
+            tri_task_deliver(away_for, &thread->back, 0);
+            continue;
+        }
         if (worker == NULL || work(thread, worker)) return NULL;
         tri_task_deliver(worker, &thread->back, 0);
     }
@@ -368,9 +393,11 @@ static void *thread_main(void *arg) {
 void tri_thread_bind(struct tri_thread *thread, struct tri_worker *worker) {
     thread->worker = worker;
     tri_bias_clear(&thread->bias, ~(uint32_t)TRI_ATTENTION_FENCE);
-    /* On the thread's behalf: nobody may revoke before it has even started.
+    /* On the thread's behalf: nobody may revoke before it has even started. Without a worker it is
+     * as if revoked already.
      * ORDER relaxed: the thread sees it through the lock. */
-    atomic_store_explicit(&thread->bias.inside, 1, memory_order_relaxed);
+    atomic_store_explicit(&thread->bias.inside, worker != NULL, memory_order_relaxed);
+    if (worker == NULL) tri_bias_signal(&thread->bias, TRI_ATTENTION_REVOKE);
     /* ORDER release: pairs with ask_for_work. */
     if (worker != NULL) atomic_store_explicit(&worker->owner, thread, memory_order_release);
     /* ORDER release: pairs with the load in thread_main. */

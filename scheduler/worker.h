@@ -38,13 +38,13 @@
 /* How many queued tasks are looked at when others are hungry. */
 #define TRI_EXPOSE_SCAN 64
 /* New tasks go to a LIFO above this many runnable: trees unfold depth first and stay small. */
-#define TRI_FRESH_ABOVE 1024
+#define TRI_FRESH_ABOVE 128
 /* Room in the LIFO (a power of two); when it is full new tasks go to the FIFO. */
 #define TRI_FRESH_SLOTS 16384
 /* Of the picks while the LIFO is in use one in so many goes to the FIFO, and one in so many to the
  * LIFO's bottom: nothing starves. */
-#define TRI_FRESH_FIFO_EVERY 8
-#define TRI_FRESH_BOTTOM_EVERY 64
+#define TRI_FRESH_FIFO_EVERY 4
+#define TRI_FRESH_BOTTOM_EVERY 1024
 /* Turns of the idle loop before sleeping, about 25 µs. */
 #define TRI_SPIN_TURNS 1000
 
@@ -66,7 +66,12 @@ struct tri_ops {
     /* thread has just lost worker (the caller may touch both): publish what it held back, mark its
      * task AWAY. */
     void (*revoked)(struct tri_worker *worker, struct tri_thread *thread);
-    /* thread has come back from that handler: requeue or finish its task. */
+    /* Makes thread, which has no worker, ready to run one handler of task. False: there is nothing
+     * plain to run. */
+    bool (*send_away)(struct tri_worker *worker, struct tri_thread *thread, struct tri_task *task);
+    /* Runs that handler, on that thread. */
+    void (*run_away)(struct tri_thread *thread);
+    /* thread has come back from a handler that it ran without a worker: requeue or finish its task. */
     void (*returned)(struct tri_worker *worker, struct tri_thread *thread);
 };
 
@@ -116,6 +121,7 @@ struct tri_thread {
     struct tri_sched *sched;
     struct tri_task *_Atomic current; /* writer: thread; the task whose handler runs */
     struct tri_task back;         /* goes into the inbox of `lost` when the handler has returned */
+    struct tri_worker *away_for;  /* of a thread that runs one handler for a worker, else NULL */
     struct tri_thread *next;      /* under sched->lock: spares */
     struct tri_thread *next_all;  /* under sched->lock */
     pthread_t handle;

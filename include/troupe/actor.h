@@ -102,12 +102,13 @@ typedef struct tr_behavior {
 /* init of behavior B; its argument has type ARG. Followed by a function body. */
 #define TR_INIT(B, ARG, SELF, ME, ARGUMENT)                                                        \
     typedef ARG B##_init_arg_;                                                                     \
-    static inline tr_status B##_on_init(tr_self *SELF, struct B *ME, const ARG *ARGUMENT);         \
+    static inline tr_status B##_on_init(tr_self *SELF, struct B *ME,                               \
+                                        const B##_init_arg_ *ARGUMENT);         \
     static tr_status B##_init_thunk_(tr_self *tri_self, void *tri_state, const void *tri_arg) {    \
-        return B##_on_init(tri_self, (struct B *)tri_state, (const ARG *)tri_arg);                 \
+        return B##_on_init(tri_self, (struct B *)tri_state, (const B##_init_arg_ *)tri_arg);                 \
     }                                                                                              \
     static inline tr_status B##_on_init(TR_UNUSED tr_self *SELF, TR_UNUSED struct B *ME,           \
-                                        TR_UNUSED const ARG *ARGUMENT)
+                                        TR_UNUSED const B##_init_arg_ *ARGUMENT)
 
 /* terminate of behavior B. Followed by a function body. */
 #define TR_TERMINATE(B, SELF, ME, REASON)                                                          \

@@ -81,7 +81,8 @@ static bool try_to_revoke(void) {
     else
         BARRIER();
     bool waited = false;
-    for (uint32_t turns = model_choose(1, PAUSES); turns > 0 && tri_bias_is_inside(&bias); turns--) {
+    for (uint32_t turns = model_choose(1, PAUSES); turns > 0 && tri_bias_is_inside(&bias);
+         turns--) {
         waited = true;
         model_delay(1);
     }

@@ -23,9 +23,10 @@ static const char *const model_events[] = {
 static const int model_must = OLD_REPLY;
 
 static struct tri_cell cell;
-static _Atomic uint32_t request; /* the generation that waits for an answer */
+static _Atomic uint32_t request;            /* the generation that waits for an answer */
 static int fills[MODEL_THREADS][CALLS + 1]; /* each its thread's own: answers by generation */
-static bool got[CALLS + 1];                 /* the caller's */
+static bool got[CALLS + 1];                 /* the caller's, by generation */
+static uint32_t uses;                       /* the caller's */
 
 static void take(uint32_t generation) {
     assert(cell.status == (int32_t)generation); /* neither an older answer nor half of one */
@@ -36,6 +37,8 @@ static void take(uint32_t generation) {
 
 static void call(void) {
     uint32_t generation = tri_cell_open(&cell);
+    uses++;
+    assert(generation == uses); /* a new one each time */
     uint32_t done = tri_cell_word(generation, TRI_CELL_DONE);
     /* Release: as the request's way through a mailbox. */
     atomic_store_explicit(&request, generation, memory_order_release);
@@ -71,6 +74,7 @@ static void answer(int me, uint32_t generation) {
 static void model_reset(void) {
     atomic_init(&cell.state, 0);
     atomic_init(&request, 0);
+    uses = 0;
     for (int n = 0; n <= CALLS; n++) {
         got[n] = false;
         for (int i = 0; i < MODEL_THREADS; i++) fills[i][n] = 0;

@@ -114,8 +114,7 @@ static void model_reset(void) {
     }
     atomic_store_explicit(&freers_done, 0, memory_order_relaxed);
     for (int i = 0; i < MODEL_THREADS; i++) tri_arena_init(&arenas[i], &pool);
-    for (int i = 0; i < RECORDS; i++)
-        atomic_store_explicit(&handed[i], NULL, memory_order_relaxed);
+    for (int i = 0; i < RECORDS; i++) atomic_store_explicit(&handed[i], NULL, memory_order_relaxed);
 }
 
 static void model_thread(int me) {

@@ -25,7 +25,7 @@ static const int model_must = STOLEN_WRAPPED;
 
 static struct tri_deque deque;
 static struct tri_task tasks[TASKS];
-static int taken[TASKS];         /* writer: the taker; plain, so that two takers are a data race */
+static int taken[TASKS]; /* writer: the taker; plain, so that two takers are a data race */
 static int taken_by[MODEL_THREADS];
 
 static uint32_t take(int me, uint32_t room) {

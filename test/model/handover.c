@@ -4,10 +4,11 @@
  * restated in their smallest form.
  *
  * Two workers; a receiver and a sender that both move between them, through an inbox or a deque;
- * thread 0 sends like a foreign thread. The receiver ends and begins again, its free slot moves too.
- * Checked: the token is in one place, nothing is lost or doubled (handled + dead = sent), messages
- * of one sender are handled in order wherever the two live, an actor runs on one worker at a time
- * (its data is plain), a free slot is never queued, and nothing is left waiting when all is quiet.
+ * thread 0 sends like a foreign thread. The receiver ends and begins again, its free slot moves
+ * too. Checked: the token is in one place, nothing is lost or doubled (handled + dead = sent),
+ * messages of one sender are handled in order wherever the two live, an actor runs on one worker at
+ * a time (its data is plain), a free slot is never queued, and nothing is left waiting when all is
+ * quiet.
  */
 #define TRI_DEQUE_SLOTS 4
 #include "mailbox/lane.h"
@@ -89,7 +90,8 @@ static struct actor *actor_of(struct tri_task *task) {
     return (struct actor *)(void *)((char *)task - offsetof(struct actor, task));
 }
 
-/* ---- queueing and tokens ---------------------------------------------------------------------- */
+/* ---- queueing and tokens ----------------------------------------------------------------------
+ */
 
 static void queue(struct worker *worker, struct actor *actor) {
     assert(!(actor->task.flags & TRI_TASK_FREE));
@@ -115,7 +117,7 @@ static void absorb(struct actor *actor) {
 }
 
 static void bury(struct worker *worker, struct tri_list *list) {
-    for (; list->head != NULL; list->head = list->head->next) worker->dead++;
+    worker->dead += list->count;
     list->count = 0;
 }
 
@@ -150,7 +152,8 @@ static void publish(struct worker *worker) {
     }
 }
 
-/* ---- sending ---------------------------------------------------------------------------------- */
+/* ---- sending ----------------------------------------------------------------------------------
+ */
 
 static void fill(struct item *item, uint32_t generation, uint64_t sender, uint32_t number) {
     item->record.generation = generation;
@@ -203,7 +206,8 @@ static void send_foreign(uint32_t number) {
     deliver(to);
 }
 
-/* ---- running ---------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------------
+ */
 
 /* The receiver's end; its slot is free here until it begins again. */
 static void end(struct worker *worker, struct actor *actor) {
@@ -261,17 +265,14 @@ static void run(struct worker *worker) {
     assert(actor->running == 1);
     assert(tri_task_home(&actor->task) == worker->id);
     for (uint32_t budget = 1 + model_choose(worker->me, 3); budget > 0; budget--) {
-        if (actor->list.head == NULL) absorb(actor);
-        struct tri_record *record = actor->list.head;
-        if (record == NULL) break;
-        actor->list.head = record->next;
-        actor->list.count--;
-        handle(worker, actor, record);
+        if (actor->list.count == 0) absorb(actor);
+        if (actor->list.count == 0) break;
+        handle(worker, actor, tri_list_pop(&actor->list));
         model_delay(worker->me);
     }
     publish(worker);
     bool ends = actor == &actors[RECEIVER] && model_choose(worker->me, 8) == 1;
-    bool more = actor->list.head != NULL || tri_lane_has_messages(&actor->lane);
+    bool more = actor->list.count > 0 || tri_lane_has_messages(&actor->lane);
     model_delay(worker->me);
     actor->running--;
     assert(actor->running == 0);
@@ -294,7 +295,8 @@ static void run(struct worker *worker) {
     }
 }
 
-/* ---- what a worker does between activations --------------------------------------------------- */
+/* ---- what a worker does between activations ---------------------------------------------------
+ */
 
 static void poll(struct worker *worker) {
     struct tri_task *task = tri_inbox_take(&worker->inbox);
@@ -374,12 +376,24 @@ enum step { RUN, POLL, STEAL, EXPOSE, MOVE, TRADE, BEGIN };
 
 static void do_step(struct worker *worker, enum step step) {
     switch (step) {
-    case RUN: run(worker); break;
-    case POLL: poll(worker); break;
-    case STEAL: (void)steal(worker, &workers[2 - worker->id]); break;
-    case EXPOSE: expose(worker); break;
-    case MOVE: move_resting(worker, &actors[RECEIVER]); break;
-    case TRADE: trade_slot(worker); break;
+    case RUN:
+        run(worker);
+        break;
+    case POLL:
+        poll(worker);
+        break;
+    case STEAL:
+        (void)steal(worker, &workers[2 - worker->id]);
+        break;
+    case EXPOSE:
+        expose(worker);
+        break;
+    case MOVE:
+        move_resting(worker, &actors[RECEIVER]);
+        break;
+    case TRADE:
+        trade_slot(worker);
+        break;
     case BEGIN:
         if (worker->free != NULL) begin(worker);
         break;
@@ -398,7 +412,8 @@ static enum step choose_step(int me, int number) {
 #endif
 }
 
-/* ---- the round -------------------------------------------------------------------------------- */
+/* ---- the round --------------------------------------------------------------------------------
+ */
 
 static void model_reset(void) {
     for (int i = 0; i < ACTORS; i++) {
@@ -459,7 +474,7 @@ static void model_check(void) {
     assert(actors[SENDER].sent == LOCAL);
     assert(handled + dead == FOREIGN + LOCAL);
     for (int i = 0; i < ACTORS; i++) {
-        assert(actors[i].list.head == NULL);
+        assert(actors[i].list.count == 0);
         assert(tri_lane_claim(&actors[i].lane)); /* the token is at rest */
         assert(!(actors[i].task.flags & (TRI_TASK_TOKEN | TRI_TASK_ACTIVE)));
     }

@@ -2,10 +2,10 @@
  * Model of mailbox/lane.h: chains from three senders, one token.
  *
  * Whoever takes the token out of the lane, by a push or by a claim, is the home until it has armed
- * the lane again, as if the inbox in between took no time. So every thread is a sender and a home in
- * turn, and the checks are: the home is one thread at a time (its data is plain: a second one is a
- * data race), nothing is lost or doubled, each sender's chains come in order and whole, and at the
- * end the token lies in the lane.
+ * the lane again, as if the inbox in between took no time. So every thread is a sender and a home
+ * in turn, and the checks are: the home is one thread at a time (its data is plain: a second one is
+ * a data race), nothing is lost or doubled, each sender's chains come in order and whole, and at
+ * the end the token lies in the lane.
  */
 #include "mailbox/lane.h"
 
@@ -51,16 +51,13 @@ static void be_home(int me) {
     assert(homes == 1);
     for (;;) {
         if (tri_lane_has_messages(&lane)) tri_lane_absorb(&lane, &list);
-        uint64_t first = list.head != NULL ? list.head->sender : 0;
+        uint64_t first = list.count > 0 ? list.head->sender : 0;
         bool mixed = false;
-        while (list.head != NULL) {
-            struct tri_record *record = list.head;
-            list.head = record->next;
-            list.count--;
+        while (list.count > 0) {
+            struct tri_record *record = tri_list_pop(&list);
             mixed = mixed || record->sender != first;
             handle(record);
         }
-        assert(list.count == 0);
         if (mixed) model_saw(TWO_SENDERS);
         model_delay(me);
         homes--;

@@ -4,10 +4,11 @@
  * Thread 0 is the actor's home; the two others send to it and kill it, some of them an incarnation
  * that is gone or not yet there. A kill that marked its incarnation ends it, whether the home was
  * running, going idle or idle: at the end, when the home has nothing more to do, that incarnation
- * must be gone. One that nobody marked must not have ended. Marks that come too late change nothing.
+ * must be gone. One that nobody marked must not have ended. Marks that come too late change
+ * nothing.
  */
-#include "mailbox/lane.h"
 #include "runtime/life.h"
+#include "mailbox/lane.h"
 
 #define MODEL_THREADS 3
 #include "test/model/model.h"
@@ -60,13 +61,12 @@ static bool is_killed(void) {
 /* One activation, with the token. */
 static void run(void) {
     if (tri_lane_has_messages(&lane)) tri_lane_absorb(&lane, &list);
-    for (; list.head != NULL; list.head = list.head->next)
-        if (is_killed()) break;
+    while (list.count > 0 && !is_killed()) (void)tri_list_pop(&list);
     if (is_killed()) end();
-    list = (struct tri_list){NULL, NULL, 0};
     model_delay(0);
     if (!tri_lane_arm(&lane)) return; /* messages: it runs on */
     active = false;
+    model_delay(0);
     if (!(tri_life_look(&life) & TRI_LIFE_PENDING)) return;
     active = tri_lane_claim(&lane);
     model_saw(active ? HOME_LOOKED_BACK : HOME_CAME_LATE);

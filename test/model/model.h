@@ -42,7 +42,8 @@ static void model_check(void);
 #define MODEL_BOUND(NATIVE, CHECKED) (NATIVE)
 #endif
 
-#ifdef MODEL /* ---- for a checker ------------------------------------------------------------- */
+#ifdef MODEL /* ---- for a checker -------------------------------------------------------------   \
+              */
 
 static inline void model_saw(int event) {
     (void)event;
@@ -86,7 +87,8 @@ int main(void) {
     return 0;
 }
 
-#else /* ---- native ----------------------------------------------------------------------------- */
+#else /* ---- native ----------------------------------------------------------------------------- \
+       */
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -173,7 +175,8 @@ static void *model_entry(void *me) {
     }
 }
 
-/* A round that does not end has lost a wake-up or a token: say so while the stacks are still there. */
+/* A round that does not end has lost a wake-up or a token: say so while the stacks are still there.
+ */
 static void *model_watch(void *unused) {
     (void)unused;
     uint64_t before = 0;

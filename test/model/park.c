@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Model of scheduler/park.h with an inbox and with deques: no lost wake-up.
  *
- * A worker takes what there is, announces that it sleeps, looks once more, sleeps. One thread brings
- * work through the worker's inbox, another through a deque of its own. The futex is replaced by a
- * spin on the state; when both bringers have finished and the state still says PARKED, the worker
- * sleeps for ever. Then there must be no work left, whoever brought it last.
+ * A worker takes what there is, announces that it sleeps, looks once more, sleeps. One thread
+ * brings work through the worker's inbox, another through a deque of its own. The futex is replaced
+ * by a spin on the state; when both bringers have finished and the state still says PARKED, the
+ * worker sleeps for ever. Then there must be no work left, whoever brought it last.
  */
 #define TRI_DEQUE_SLOTS 4
 #include "scheduler/park.h"

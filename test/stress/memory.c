@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT
+ * Producers that send 100 messages in each handler call, much faster than their receivers handle
+ * them: one to one, one to ten, ten to one. Unless --workers says otherwise, on one worker and on
+ * two. Holds: message memory stays under 16 MB at every moment that is looked at, and every message
+ * arrives. */
+#include "test/stress/stress.h"
+
+#define BURST 100
+#define PEERS 10
+#define LIMIT_BYTES (UINT64_C(16) << 20)
+
+#define NUMBER(FIELD, T) FIELD(T, uint64, value)
+TR_MESSAGE(item, NUMBER)
+TR_MESSAGE(produce, TR_NO_FIELDS)
+
+struct works {
+    tr_runtime *rt;
+    uint32_t receiver_count, slow_ns;
+    tr_ref receivers[PEERS];
+    _Atomic bool ending;
+    _Atomic uint64_t sent, received;
+};
+
+struct start {
+    struct works *works;
+};
+
+struct receiver {
+    struct works *works;
+    uint64_t received;
+};
+
+TR_INIT(receiver, struct start, self, me, argument) {
+    me->works = argument->works;
+    return TR_OK;
+}
+
+TR_HANDLER(receiver, item, self, me, msg) {
+    stress_burn(me->works->slow_ns);
+    me->received++;
+}
+
+TR_TERMINATE(receiver, self, me, reason) {
+    stress_count(&me->works->received, me->received);
+}
+
+TR_BEHAVIOR_INIT_TERMINATE(receiver, TR_ON(receiver, item))
+
+struct producer {
+    struct works *works;
+    uint64_t sent;
+    uint32_t turn;
+};
+
+TR_INIT(producer, struct start, self, me, argument) {
+    me->works = argument->works;
+    return TR_OK;
+}
+
+TR_HANDLER(producer, produce, self, me, msg) {
+    struct works *works = me->works;
+    tr_ref to = works->receivers[me->turn++ % works->receiver_count];
+    for (uint64_t i = 0; i < BURST; i++) {
+        stress_ok("tr_send", tr_send(self, to, item, .value = me->sent));
+        me->sent++;
+    }
+    if (!atomic_load_explicit(&works->ending, memory_order_relaxed))
+        stress_ok("tr_send", tr_send(self, tr_self_ref(self), produce));
+}
+
+TR_TERMINATE(producer, self, me, reason) {
+    stress_count(&me->works->sent, me->sent);
+}
+
+TR_BEHAVIOR_INIT_TERMINATE(producer, TR_ON(producer, produce))
+
+static uint64_t one_round(struct stress *stress) {
+    static const uint32_t shapes[][2] = {{1, 1}, {1, PEERS}, {PEERS, 1}};
+    static const uint32_t speeds[] = {0, 200, 2000};
+    if (stress->fixed_workers == 0) stress->config.workers = 1 + stress->round % 2;
+    struct works *works = stress_alloc(sizeof *works);
+    works->rt = stress_start(stress);
+    const uint32_t *shape = shapes[stress_below(stress, 3)];
+    works->receiver_count = shape[1];
+    works->slow_ns = speeds[stress_below(stress, 3)];
+    struct start start = {works};
+    for (uint32_t i = 0; i < works->receiver_count; i++)
+        stress_ok("tr_foreign_spawn",
+                  tr_foreign_spawn(works->rt, &receiver_behavior, &start, &works->receivers[i]));
+    for (uint32_t i = 0; i < shape[0]; i++) {
+        tr_ref producer;
+        stress_ok("tr_foreign_spawn",
+                  tr_foreign_spawn(works->rt, &producer_behavior, &start, &producer));
+        stress_ok("tr_send", tr_send(works->rt, producer, produce));
+    }
+    uint64_t most = 0;
+    for (int i = 0; i < 300; i++) {
+        usleep(1000);
+        uint64_t bytes = stress_stats(works->rt).message_bytes;
+        if (bytes > most) most = bytes;
+        STRESS_CHECK(bytes < LIMIT_BYTES,
+                     "%u producers, %u receivers of %u ns: message memory under %" PRIu64
+                     " bytes expected, saw %" PRIu64,
+                     shape[0], shape[1], works->slow_ns, LIMIT_BYTES, bytes);
+    }
+    stress_progress();
+    atomic_store_explicit(&works->ending, true, memory_order_relaxed);
+    (void)stress_stop(works->rt);
+    stress_equal("items received", stress_counted(&works->sent), stress_counted(&works->received));
+    stress_destroy(works->rt);
+    free(works);
+    return most;
+}
+
+int main(int argc, char **argv) {
+    struct stress stress;
+    stress_begin(&stress, "memory", argc, argv);
+    uint64_t most = 0;
+    while (stress_next_round(&stress) || stress.round < 4) {
+        uint64_t bytes = one_round(&stress);
+        if (bytes > most) most = bytes;
+    }
+    printf("memory: at most %" PRIu64 " bytes of messages\n", most);
+    return stress_end(&stress);
+}
