@@ -86,8 +86,12 @@ void tri_local_publish(struct tri_local *local) {
     chain->last = local->chain.last;
     chain->count = local->chain.count;
     local->chain.target = NULL;
+    uint16_t home = tri_task_home(&target->task);
+    bool behind = home != TRI_HOME_NONE &&
+                  tri_ahead_count(&local->ahead, tri_sched_worker(&local->rt->sched, home),
+                                  local->chain.count, TRI_LOOK_EVERY);
     /* ORDER relaxed: a hint. */
-    if (TRI_UNLIKELY(atomic_load_explicit(&target->crowded, memory_order_relaxed)))
+    if (TRI_UNLIKELY(behind || atomic_load_explicit(&target->crowded, memory_order_relaxed)))
         throttle(local, target);
     if (tri_lane_push(&target->lane, local->chain.first))
         tri_slot_deliver(local->rt, target, local->worker.id);
@@ -99,8 +103,10 @@ static TRI_NOINLINE void crowd(struct tri_local *local, struct tri_slot *slot) {
     atomic_store_explicit(&slot->crowded, 1, memory_order_relaxed);
 }
 
-/* The first message ever, or one to a free slot (a forged address). */
+/* The first message ever, or one to a free slot (a forged address). Whoever makes many actors lets
+ * them run soon: each costs the running activation as much as TRI_WAKE_CHARGE messages. */
 static TRI_NOINLINE void wake_first(struct tri_local *local, struct tri_slot *slot) {
+    local->budget = local->budget > TRI_WAKE_CHARGE ? local->budget - TRI_WAKE_CHARGE : 1;
     if (slot->task.flags & TRI_TASK_FREE)
         tri_list_bury(local->rt, &local->counters, &local->arena, &slot->list, slot->index,
                       TR_DEAD_NO_ACTOR, UINT32_MAX);
@@ -112,11 +118,9 @@ static TRI_NOINLINE void wake_first(struct tri_local *local, struct tri_slot *sl
     }
 }
 
-/* An actor at home that rested has a message now. Whoever wakes many lets them run soon: each costs
- * the running activation as much as TRI_WAKE_CHARGE messages. */
+/* An actor at home that rested has a message now. */
 static inline void wake_at_home(struct tri_local *local, struct tri_slot *slot) {
     struct tri_task *task = &slot->task;
-    local->budget = local->budget > TRI_WAKE_CHARGE ? local->budget - TRI_WAKE_CHARGE : 1;
     if (TRI_LIKELY((task->flags & (TRI_TASK_FREE | TRI_TASK_NEW)) == 0)) {
         if (task->streak != 0) task->streak--;
         tri_worker_queue(&local->worker, task);
@@ -251,11 +255,10 @@ static inline struct tri_record *take_plain(struct tri_local *local, const tr_se
     return record;
 }
 
-/* The tail of a plain send to an actor that rests. A function of its own, so that the rest of
- * tr_self_send needs no stack. */
-static __attribute__((noinline)) tr_status wake_and_leave(tr_self *self, struct tri_local *local,
-                                                          struct tri_slot *slot) {
-    wake_at_home(local, slot);
+/* Tails of a plain send: functions of their own, so that the rest of tr_self_send needs no stack. */
+static TRI_NOINLINE tr_status wake_first_and_leave(tr_self *self, struct tri_local *local,
+                                                   struct tri_slot *slot) {
+    wake_first(local, slot);
     self_leave(self);
     return TR_OK;
 }
@@ -286,7 +289,13 @@ tr_status tr_self_send(tr_self *self, tr_ref to, const tr_message_type *type, co
         if (TRI_UNLIKELY(tri_lane_has_messages(&slot->lane)))
             return send_slow(self, to, type, payload, bytes);
         tri_list_append(&slot->list, take_plain(local, self, to.id, type, payload, bytes));
-        if (!(slot->task.flags & TRI_TASK_ACTIVE)) return wake_and_leave(self, local, slot);
+        struct tri_task *task = &slot->task;
+        if (!(task->flags & TRI_TASK_ACTIVE)) {
+            if (TRI_UNLIKELY(task->flags & (TRI_TASK_FREE | TRI_TASK_NEW)))
+                return wake_first_and_leave(self, local, slot);
+            if (task->streak != 0) task->streak--;
+            tri_worker_queue(&local->worker, task);
+        }
         if (TRI_UNLIKELY(slot->list.count > TRI_CROWD_ON)) return crowd_and_leave(self, local, slot);
     } else {
         if (TRI_UNLIKELY(local->chain.target != slot || local->chain.count >= TRI_CHAIN_MAX - 1))
@@ -831,7 +840,10 @@ static TRI_NOINLINE enum outcome handle_at_tick(tr_self *self, struct tri_local 
     if (outcome != ON) return outcome;
     uint64_t cost = (tri_clock_ns() - before_ns) / (messages_of(local) - messages + 1);
     struct tri_task *task = &slot->task;
-    if (task->cost_ns != 0) cost = (3u * task->cost_ns + cost) / 4;
+    if (task->cost_ns != 0) { /* one sample with a lost time slice in it must not count for much */
+        uint64_t most = 4u * task->cost_ns + 100;
+        cost = (3u * task->cost_ns + (cost < most ? cost : most)) / 4;
+    }
     task->cost_ns = cost > UINT16_MAX ? UINT16_MAX : cost < 1 ? 1 : (uint16_t)cost;
     return ON;
 }
@@ -853,11 +865,12 @@ static TRI_NOINLINE void absorb(struct tri_slot *slot) {
         atomic_store_explicit(&slot->crowded, 1, memory_order_relaxed);
 }
 
-static bool run(struct tri_thread *thread, struct tri_worker *worker, struct tri_task *task) {
-    tr_self *self = tri_self_of(thread);
-    struct tri_local *local = tri_local_of(worker);
-    struct tri_slot *slot = tri_slot_of(task);
-    if (TRI_UNLIKELY(task->defer != 0) && defer(local, slot)) return true;
+/* One activation. LOST: without the worker. */
+static inline enum outcome activate(tr_self *self, struct tri_local *local, struct tri_slot *slot) {
+    struct tri_thread *thread = &self->thread;
+    struct tri_worker *worker = &local->worker;
+    struct tri_task *task = &slot->task;
+    if (TRI_UNLIKELY(task->defer != 0) && defer(local, slot)) return ON;
     tri_count_add(&worker->activations, 1);
     /* ORDER relaxed: read by others as a hint, and by a revoker after the handshake. */
     atomic_store_explicit(&thread->current, task, memory_order_relaxed);
@@ -874,7 +887,7 @@ static bool run(struct tri_thread *thread, struct tri_worker *worker, struct tri
         if (TRI_UNLIKELY(life != record->generation)) {
             enum verdict verdict = judge(self, local, slot, record, life);
             if (verdict == SKIP) continue;
-            if (verdict == END) return finish(self, local, slot);
+            if (verdict == END) return finish(self, local, slot) ? ENDED : LOST;
         }
         uint64_t calls = tri_count_read(&worker->calls) + 1;
         /* ORDER relaxed: tri_count_add, with the old value at hand. */
@@ -882,13 +895,23 @@ static bool run(struct tri_thread *thread, struct tri_worker *worker, struct tri
         enum outcome outcome = TRI_UNLIKELY(calls >= worker->tick_at)
                                    ? handle_at_tick(self, local, slot, record)
                                    : handle(self, local, slot, record);
-        if (TRI_UNLIKELY(outcome != ON)) return outcome == ENDED;
+        if (TRI_UNLIKELY(outcome != ON)) return outcome;
     } while (--local->budget != 0);
     if (local->chain.target != NULL) tri_local_publish(local);
     uncrowd(slot);
     if (TRI_UNLIKELY(tri_life_peek(&slot->life) & TRI_LIFE_PENDING) && must_end(self, slot))
-        return finish(self, local, slot);
+        return finish(self, local, slot) ? ENDED : LOST;
     pause_actor(local, slot);
+    return ON;
+}
+
+static bool run(struct tri_thread *thread, struct tri_worker *worker, struct tri_task *task) {
+    do {
+        enum outcome outcome =
+            activate(tri_self_of(thread), tri_local_of(worker), tri_slot_of(task));
+        if (TRI_UNLIKELY(outcome == LOST)) return false;
+        task = tri_worker_next(thread, worker);
+    } while (task != NULL);
     return true;
 }
 

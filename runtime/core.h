@@ -45,6 +45,10 @@
 #define TRI_ATTRACT_STREAK 6
 /* Dead letters handled per background slice. */
 #define TRI_MORGUE_SLICE 256
+/* Messages a worker publishes between two looks at how far the target's worker has come, and the
+ * same for a gate. */
+#define TRI_LOOK_EVERY 1024
+#define TRI_GATE_LOOK_EVERY 4096
 /* Sends through a gate to crowded targets between two yields. */
 #define TRI_YIELD_EVERY 32
 /* Foreign threads spread over so many gates. */
@@ -123,6 +127,27 @@ void tri_counters_add(tr_stats *stats, const struct tri_counters *counters);
 
 /* ---- workers, threads, gates ------------------------------------------------------------------ */
 
+/* How far ahead of another worker somebody sends to it. The target's own `crowded` comes too late
+ * when its worker does not get to run; its count of handled messages standing still tells at once. */
+struct tri_ahead {
+    uint32_t published; /* messages since the last look */
+    uint16_t home;      /* whom it was looked at */
+    uint64_t calls;     /* and what it had handled */
+};
+
+/* Counts messages published to home; true when it has handled fewer than half as many meanwhile. */
+static inline bool tri_ahead_count(struct tri_ahead *ahead, const struct tri_worker *home,
+                                   uint32_t count, uint32_t look_every) {
+    ahead->published += count;
+    if (TRI_LIKELY(ahead->published < look_every)) return false;
+    uint64_t calls = tri_count_read(&home->calls);
+    bool behind = ahead->home == home->id && calls - ahead->calls < ahead->published / 2;
+    ahead->home = home->id;
+    ahead->calls = calls;
+    ahead->published = 0;
+    return behind;
+}
+
 /* The runtime's part of a worker. */
 struct tri_local {
     struct tri_worker worker;
@@ -133,6 +158,7 @@ struct tri_local {
         struct tri_record *first, *last;
         uint32_t count;
     } chain;
+    struct tri_ahead ahead;
     struct tri_slot *throttle; /* a crowded target of the running handler */
     bool spawned_many;         /* the running handler made more actors than should wait */
     uint32_t budget;           /* messages left in the running activation */
@@ -169,6 +195,7 @@ struct tri_gate {
     _Alignas(TRI_LINE_PAIR) _Atomic uint32_t busy;
     struct tri_arena arena;
     struct tri_counters counters;
+    struct tri_ahead ahead;
     uint32_t crowded_sends; /* to crowded targets, wraps */
 };
 

@@ -53,11 +53,17 @@ void tri_gate_leave(struct tri_gate *gate) {
 /* A foreign thread that is ahead of a crowded target lets other threads run once in a while: on a
  * machine with more threads than cores the worker would not get to it otherwise, and the backlog
  * would leave every cache. It is never held up longer than that. */
-static bool should_yield(struct tri_gate *gate, const struct tri_slot *slot) {
+static bool should_yield(struct tr_runtime *rt, struct tri_gate *gate, const struct tri_slot *slot,
+                         uint32_t count) {
+    uint16_t home = tri_task_home(&slot->task);
+    bool behind = home != TRI_HOME_NONE &&
+                  tri_ahead_count(&gate->ahead, tri_sched_worker(&rt->sched, home), count,
+                                  TRI_GATE_LOOK_EVERY);
     /* ORDER relaxed: a hint. */
-    if (!atomic_load_explicit(&slot->crowded, memory_order_relaxed)) return false;
-    gate->crowded_sends++;
-    return gate->crowded_sends % TRI_YIELD_EVERY == 0;
+    if (!atomic_load_explicit(&slot->crowded, memory_order_relaxed)) return behind;
+    uint32_t before = gate->crowded_sends / TRI_YIELD_EVERY;
+    gate->crowded_sends += count;
+    return behind || gate->crowded_sends / TRI_YIELD_EVERY != before;
 }
 
 static void publish(struct tr_runtime *rt, struct tri_slot *slot, struct tri_record *first,
@@ -85,7 +91,7 @@ static tr_status post(struct tr_runtime *rt, struct tri_gate *gate, uint64_t to,
     if (record == NULL) return TR_NOMEM;
     if (!tri_is_signal(type)) tri_count_add(&gate->counters.sent, 1);
     publish(rt, slot, record, record, 1);
-    *yield = should_yield(gate, slot);
+    *yield = should_yield(rt, gate, slot, 1);
     return TR_OK;
 }
 
@@ -242,8 +248,7 @@ tr_status tr_outbox_flush(tr_outbox *box) {
     if (box->target == NULL) return TR_OK;
     while (!gate_try(&box->gate)) tri_os_yield(); /* only the stopper can be inside */
     tr_status status = tri_is_stopping(box->rt) ? TR_STOPPING : TR_OK;
-    /* ORDER relaxed: a hint. */
-    bool yield = atomic_load_explicit(&box->target->crowded, memory_order_relaxed) != 0;
+    bool yield = should_yield(box->rt, &box->gate, box->target, box->count);
     if (status == TR_OK) {
         tri_count_add(&box->gate.counters.sent, box->count);
         publish(box->rt, box->target, box->first, box->last, box->count);

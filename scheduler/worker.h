@@ -53,7 +53,8 @@ struct tri_thread;
 struct tri_worker;
 
 struct tri_ops {
-    /* One activation. False: the thread has lost its worker meanwhile and must not touch it. */
+    /* One activation, and the next ones as long as tri_worker_next has any. False: the thread has
+     * lost its worker meanwhile and must not touch it. */
     bool (*run)(struct tri_thread *thread, struct tri_worker *worker, struct tri_task *task);
     /* Takes the token of a resting task (L4). */
     bool (*claim)(struct tri_task *task);
@@ -222,7 +223,23 @@ static inline void tri_worker_queue(struct tri_worker *worker, struct tri_task *
     tri_worker_set_runnable(worker, tri_worker_runnable(worker) + 1);
 }
 
-/* Owner: the same for a task that was just made. */
+/* Owner, between two activations: the next task when there is nothing else to think about, else
+ * NULL, and the loop of the worker thinks. */
+static inline struct tri_task *tri_worker_next(struct tri_thread *thread,
+                                               struct tri_worker *worker) {
+    /* ORDER relaxed: a poll, as in the loop. */
+    uint32_t attention = atomic_load_explicit(&thread->bias.attention, memory_order_relaxed);
+    struct tri_task *task = worker->queue.head;
+    if (TRI_UNLIKELY(task == NULL || (attention & ~(uint32_t)TRI_ATTENTION_FENCE) != 0 ||
+                     !tri_inbox_looks_empty(&worker->inbox) ||
+                     worker->fresh.top != worker->fresh.bottom || (task->flags & TRI_TASK_LONG)))
+        return NULL;
+    worker->queue.head = task->queue_next;
+    tri_worker_set_runnable(worker, tri_worker_runnable(worker) - 1);
+    return task;
+}
+
+/* Owner: a task that was just made becomes runnable. */
 static inline void tri_worker_queue_fresh(struct tri_worker *worker, struct tri_task *task) {
     task->flags &= (uint8_t)~TRI_TASK_NEW;
     struct tri_fresh *fresh = &worker->fresh;

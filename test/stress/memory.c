@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Producers that send 100 messages in each handler call, much faster than their receivers handle
- * them: one to one, one to ten, ten to one. Unless --workers says otherwise, on one worker and on
- * two. Holds: message memory stays under 16 MB at every moment that is looked at, and every message
+ * Producers that send 100 messages in each handler call, faster than their receivers handle them:
+ * one to one, one to ten, ten to one. Unless --workers says otherwise, on one worker and on two.
+ * Holds: message memory stays under 16 MB at every moment that is looked at, and every message
  * arrives. */
 #include "test/stress/stress.h"
 
@@ -75,19 +75,23 @@ TR_TERMINATE(producer, self, me, reason) {
 TR_BEHAVIOR_INIT_TERMINATE(producer, TR_ON(producer, produce))
 
 static uint64_t one_round(struct stress *stress) {
-    static const uint32_t shapes[][2] = {{1, 1}, {1, PEERS}, {PEERS, 1}};
-    static const uint32_t speeds[] = {0, 200, 2000};
+    static const struct shape {
+        uint32_t producers, receivers, slow_ns;
+    } shapes[] = {
+        {1, 1, 0}, {1, 1, 200}, {1, 1, 2000}, {1, PEERS, 0}, {1, PEERS, 2000}, {PEERS, 1, 0},
+    };
     if (stress->fixed_workers == 0) stress->config.workers = 1 + stress->round % 2;
+    stress->config.batch = stress->config.activation_us = 0; /* the bound is one of the defaults */
     struct works *works = stress_alloc(sizeof *works);
     works->rt = stress_start(stress);
-    const uint32_t *shape = shapes[stress_below(stress, 3)];
-    works->receiver_count = shape[1];
-    works->slow_ns = speeds[stress_below(stress, 3)];
+    const struct shape *shape = &shapes[stress_below(stress, 6)];
+    works->receiver_count = shape->receivers;
+    works->slow_ns = shape->slow_ns;
     struct start start = {works};
     for (uint32_t i = 0; i < works->receiver_count; i++)
         stress_ok("tr_foreign_spawn",
                   tr_foreign_spawn(works->rt, &receiver_behavior, &start, &works->receivers[i]));
-    for (uint32_t i = 0; i < shape[0]; i++) {
+    for (uint32_t i = 0; i < shape->producers; i++) {
         tr_ref producer;
         stress_ok("tr_foreign_spawn",
                   tr_foreign_spawn(works->rt, &producer_behavior, &start, &producer));
@@ -101,10 +105,11 @@ static uint64_t one_round(struct stress *stress) {
         STRESS_CHECK(bytes < LIMIT_BYTES,
                      "%u producers, %u receivers of %u ns: message memory under %" PRIu64
                      " bytes expected, saw %" PRIu64,
-                     shape[0], shape[1], works->slow_ns, LIMIT_BYTES, bytes);
+                     shape->producers, shape->receivers, shape->slow_ns, LIMIT_BYTES, bytes);
     }
     stress_progress();
     atomic_store_explicit(&works->ending, true, memory_order_relaxed);
+    stress_quiesce(works->rt);
     (void)stress_stop(works->rt);
     stress_equal("items received", stress_counted(&works->sent), stress_counted(&works->received));
     stress_destroy(works->rt);

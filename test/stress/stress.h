@@ -289,9 +289,10 @@ static inline tr_stats stress_check_sum(tr_runtime *rt) {
 static inline void stress_quiesce(tr_runtime *rt) {
     for (uint64_t last = UINT64_MAX;;) {
         tr_stats stats = stress_stats(rt);
-        if (stats.sent == stress_accounted(&stats) && stats.sent == last) return;
-        if (stats.sent != last) stress_progress();
-        last = stats.sent;
+        uint64_t accounted = stress_accounted(&stats);
+        if (stats.sent == accounted && accounted == last) return;
+        if (accounted != last) stress_progress();
+        last = accounted;
         usleep(1000);
     }
 }

@@ -7,7 +7,13 @@
 #include "test/support/jobs.h"
 #include "test/support/unit.h"
 
-enum { NEVER_US = 60000000, ABOVE = TRI_FRESH_ABOVE, OLD = ABOVE + 8, NEW = 3000, ALL = OLD + NEW };
+enum {
+    NEVER_US = 60000000,
+    OLD = TRI_FRESH_ABOVE + TRI_FRESH_BOTTOM_EVERY, /* enough for new ones to go to the stack */
+    FEW = TRI_FRESH_BOTTOM_EVERY / 2,               /* new ones that are done before it is aged */
+    NEW = 3 * TRI_FRESH_BOTTOM_EVERY,
+    ALL = OLD + NEW
+};
 
 static struct job starter, *crowd;
 static uint32_t *order; /* by the worker */
@@ -60,8 +66,9 @@ static void end_crowd(void) {
 }
 
 Test(queue, few_tasks_run_in_the_order_they_were_queued_new_or_not, .timeout = 60) {
-    run_crowd(100, 100);
-    for (uint32_t i = 0; i < 200; i++) cr_assert_eq(order[i], i);
+    uint32_t half = TRI_FRESH_ABOVE / 2;
+    run_crowd(half, half);
+    for (uint32_t i = 0; i < 2 * half; i++) cr_assert_eq(order[i], i);
     end_crowd();
 }
 
@@ -76,27 +83,50 @@ Test(queue, every_task_runs_exactly_once, .timeout = 60) {
     end_crowd();
 }
 
+Test(queue, more_new_tasks_than_the_stack_holds_run_exactly_once, .timeout = 60) {
+    uint32_t news = TRI_FRESH_SLOTS + 1000;
+    run_crowd(OLD, news);
+    bool *seen = calloc(OLD + news, sizeof *seen);
+    for (uint32_t i = 0; i < OLD + news; i++) {
+        cr_assert_not(seen[order[i]]);
+        seen[order[i]] = true;
+    }
+    free(seen);
+    end_crowd();
+}
+
 Test(queue, new_tasks_in_a_crowd_run_newest_first, .timeout = 60) {
-    run_crowd(OLD, 500);
-    uint32_t newest = OLD + 500;
-    for (uint32_t i = 0; i < OLD + 500 && newest > OLD; i++)
-        if (order[i] >= OLD) cr_assert_eq(order[i], --newest);
+    run_crowd(OLD, FEW);
+    uint32_t newest = OLD + FEW;
+    for (uint32_t i = 0; i < OLD + FEW && newest > OLD; i++) {
+        if (order[i] < OLD) continue;
+        newest--;
+        cr_assert_eq(order[i], newest);
+    }
     cr_assert_eq(newest, OLD);
     end_crowd();
 }
 
-Test(queue, old_tasks_get_one_pick_of_eight_in_their_order_while_new_ones_wait, .timeout = 60) {
-    run_crowd(OLD, 800);
+Test(queue, old_tasks_get_their_share_of_the_picks_in_their_order, .timeout = 60) {
+    run_crowd(OLD, FEW);
     uint32_t olds = 0, news = 0;
-    for (uint32_t i = 0; news < 800; i++) {
-        if (order[i] < OLD)
-            cr_assert_eq(order[i], olds++);
-        else
+    for (uint32_t i = 0; news < FEW; i++) {
+        if (order[i] < OLD) {
+            cr_assert_eq(order[i], olds);
+            olds++;
+        } else {
             news++;
-        if (news < 800)
-            cr_assert_leq(i + 1, 8 * (olds + 1), "pick %u came too late for the old", i);
+        }
+        cr_assert_leq(i + 1, TRI_FRESH_FIFO_EVERY * (olds + 1), "pick %u starves the old", i);
     }
-    cr_assert_geq(olds, 800 / 8 - 1);
+    end_crowd();
+}
+
+Test(queue, the_oldest_new_task_is_not_starved_by_newer_ones, .timeout = 60) {
+    run_crowd(OLD, NEW);
+    uint32_t at = 0;
+    while (order[at] != OLD) at++;
+    cr_assert_leq(at, TRI_FRESH_BOTTOM_EVERY);
     end_crowd();
 }
 
