@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * TRI_ASSERT checks pre- and postconditions in debug builds (-DTRI_DEBUG=1). TRI_INVARIANT is always
- * on and aborts: for places where going on would corrupt memory. */
+ * TRI_ASSERT checks pre- and postconditions in debug builds (-DTRI_DEBUG=1). TRI_INVARIANT is
+ * always on and aborts: for places where going on would corrupt memory. */
 #ifndef TROUPE_BASE_ASSERT_H
 #define TROUPE_BASE_ASSERT_H
 

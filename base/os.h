@@ -11,7 +11,8 @@
 /* Sleeps while *word == expected, at most timeout_ns (negative: without limit). May return early
  * for no reason. Preserves errno. */
 void tri_os_wait(_Atomic uint32_t *word, uint32_t expected, int64_t timeout_ns);
-/* Wakes up to count sleepers on word. The word's memory need not exist any more. Preserves errno. */
+/* Wakes up to count sleepers on word. The word's memory need not exist any more. Preserves errno.
+ */
 void tri_os_wake(_Atomic uint32_t *word, uint32_t count);
 
 /* Asymmetric barrier: after tri_os_barrier_ready() was true once, tri_os_barrier() makes every

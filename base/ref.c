@@ -20,7 +20,8 @@ size_t tr_ref_format(tr_ref ref, char *text, size_t text_bytes) {
     return (size_t)n;
 }
 
-/* Reads a number of the given base up to the character end; NULL when it is malformed or above max. */
+/* Reads a number of the given base up to the character end; NULL when it is malformed or above max.
+ */
 static const char *read_number(const char *at, unsigned base, char end, uint64_t max,
                                uint64_t *number) {
     uint64_t value = 0;

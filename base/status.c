@@ -10,7 +10,8 @@ struct row {
 
 static const struct row rows[] = {
     {TR_OK, "TR_OK", "done"},
-    {TR_INVALID, "TR_INVALID", "an argument is outside its documented range; see the function's comment"},
+    {TR_INVALID, "TR_INVALID",
+     "an argument is outside its documented range; see the function's comment"},
     {TR_NOMEM, "TR_NOMEM", "the allocator has no memory; nothing was changed, try again later"},
     {TR_STOPPING, "TR_STOPPING", "the runtime has been asked to stop and takes no more"},
     {TR_WRONG_RUNTIME, "TR_WRONG_RUNTIME",

@@ -65,7 +65,7 @@ struct bench_workload {
     bool fresh; /* each repetition needs a process of its own, because it measures memory */
 };
 
-/* ---- the runtime ----------------------------------------------------------------------------- */
+/* ---- the runtime -------------------------------------------------------------------------- */
 
 /* A runtime with run->workers workers. Ends the process with a message when it cannot start. */
 tr_runtime *bench_runtime_start(const struct bench_run *run);
@@ -77,7 +77,7 @@ void bench_runtime_stop(struct bench_run *run, tr_runtime *runtime);
 /* Ends the process with a message when status is not TR_OK: for calls that cannot fail here. */
 void bench_ok(tr_status status, const char *what);
 
-/* ---- the clock ------------------------------------------------------------------------------- */
+/* ---- the clock ---------------------------------------------------------------------------- */
 
 /* Nanoseconds of the monotonic clock. */
 int64_t bench_now_ns(void);
@@ -87,7 +87,7 @@ void bench_clock_start(struct bench_run *run);
 /* When the verifier has the last result; sets operations and value. */
 void bench_clock_stop(struct bench_run *run, uint64_t operations);
 
-/* ---- results --------------------------------------------------------------------------------- */
+/* ---- results ------------------------------------------------------------------------------ */
 
 /* Marks the run WRONG, with both values, unless they are equal; the first difference counts. */
 void bench_expect(struct bench_run *run, const char *what, int64_t expected, int64_t actual);
@@ -104,7 +104,7 @@ int64_t bench_percentile(const int64_t *sorted, uint64_t count, double fraction)
 /* Memory of this process in RAM now. */
 uint64_t bench_rss_bytes(void);
 
-/* ---- waiting for actors ---------------------------------------------------------------------- */
+/* ---- waiting for actors ------------------------------------------------------------------- */
 
 /* A thread waits here until a number of actors have reported; the last actors of a workload hold a
  * pointer to it in their state. */

@@ -77,7 +77,7 @@ double duel_cell_spread(const struct duel_cell *cell) {
     return bench_spread(cell->ns[0], cell->ns[1]);
 }
 
-/* ---- preparation ----------------------------------------------------------------------------- */
+/* ---- preparation -------------------------------------------------------------------------- */
 
 /* Nanoseconds of one step of work: the fastest of some trials. */
 static double measure_step_ns(void) {
@@ -97,7 +97,7 @@ static void measure_pairs(struct plan *plan) {
     }
 }
 
-/* ---- one cell -------------------------------------------------------------------------------- */
+/* ---- one cell ----------------------------------------------------------------------------- */
 
 /* Where in the duel we are. */
 struct place {
@@ -188,7 +188,7 @@ static bool measure_cell(struct plan *plan, const struct place *place, int pass,
     return attempt_right(plan, place, &attempt);
 }
 
-/* ---- all rows of one section and thread count ------------------------------------------------ */
+/* ---- all rows of one section and thread count --------------------------------------------- */
 
 static int rows_of(const struct duel *duel, int section) {
     int count = 0;
@@ -242,7 +242,7 @@ static bool measure_pair(struct plan *plan, int section, int threads) {
     return true;
 }
 
-/* ---- the whole ------------------------------------------------------------------------------- */
+/* ---- the whole ---------------------------------------------------------------------------- */
 
 double duel_rows_spread(const struct duel *duel, enum duel_row_index a, enum duel_row_index b) {
     double spreads[2 * PAIRS];

@@ -24,7 +24,7 @@
 #define DUEL_PASSES 4 /* A, B, A, B; the better of two passes counts for its side */
 #define DUEL_PERCENTILES 3
 
-/* ---- the protected data ---------------------------------------------------------------------- */
+/* ---- the protected data ------------------------------------------------------------------- */
 
 /* What a critical section of 0 ns increments, and what a longer one works on. */
 struct duel_data {
@@ -58,7 +58,7 @@ static inline void duel_operate(struct duel_data *data, uint32_t steps) {
  * multiplications: the check that every operation did all of its work, once. */
 uint64_t duel_work_after(uint64_t steps);
 
-/* ---- one measurement ------------------------------------------------------------------------- */
+/* ---- one measurement ---------------------------------------------------------------------- */
 
 /* One cell of the duel, measured once. */
 struct duel_attempt {
@@ -121,7 +121,7 @@ void duel_run_tell_outbox(struct duel_attempt *attempt);
 void duel_run_call(struct duel_attempt *attempt);
 void duel_run_sharded(struct duel_attempt *attempt);
 
-/* ---- a crew of OS threads -------------------------------------------------------------------- */
+/* ---- a crew of OS threads ----------------------------------------------------------------- */
 
 /* One thread of a crew. Aligned so that two never share a cache line. */
 struct duel_member {
@@ -191,7 +191,7 @@ duel_member_loop(struct duel_member *me, uint32_t stride, void (*operate)(struct
     }
 }
 
-/* ---- the whole ------------------------------------------------------------------------------- */
+/* ---- the whole ---------------------------------------------------------------------------- */
 
 /* One cell: a row with so many threads and so long a section. */
 struct duel_cell {

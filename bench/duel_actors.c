@@ -18,7 +18,7 @@ TR_MESSAGE(duel_get, TR_NO_FIELDS)
 TR_MESSAGE(duel_total, DUEL_TOTAL)
 TR_MESSAGE(duel_more, TR_NO_FIELDS)
 
-/* ---- the actor that owns the total ----------------------------------------------------------- */
+/* ---- the actor that owns the total -------------------------------------------------------- */
 
 struct counter {
     struct duel_data data;
@@ -52,7 +52,7 @@ TR_HANDLER(counter, duel_add_and_get, self, me, msg) {
 TR_BEHAVIOR_INIT(counter, TR_ON(counter, duel_add), TR_ON(counter, duel_get),
                  TR_ON(counter, duel_add_and_get))
 
-/* ---- producers that are actors --------------------------------------------------------------- */
+/* ---- producers that are actors ------------------------------------------------------------ */
 
 struct producer {
     tr_ref counter;
@@ -159,7 +159,7 @@ void duel_run_sharded(struct duel_attempt *attempt) {
     run_producers(attempt, false, true);
 }
 
-/* ---- producers that are OS threads ----------------------------------------------------------- */
+/* ---- producers that are OS threads -------------------------------------------------------- */
 
 struct shared {
     tr_runtime *rt;

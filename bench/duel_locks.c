@@ -23,7 +23,7 @@ struct shared {
     _Atomic int64_t atomic_total;
 };
 
-/* ---- one operation --------------------------------------------------------------------------- */
+/* ---- one operation ------------------------------------------------------------------------ */
 
 static void operate_mutex(struct duel_member *me) {
     struct shared *shared = me->shared;
@@ -81,7 +81,7 @@ static void operate_own(struct duel_member *me) {
     __asm__ volatile("" ::: "memory"); /* one by one, as the others do */
 }
 
-/* ---- one thread ------------------------------------------------------------------------------ */
+/* ---- one thread --------------------------------------------------------------------------- */
 
 static void body_mutex(struct duel_member *me) {
     duel_member_loop(me, 1, operate_mutex);
@@ -116,7 +116,7 @@ static void body_per_thread(struct duel_member *me) {
     pthread_mutex_unlock(&shared->lock.mutex);
 }
 
-/* ---- one row --------------------------------------------------------------------------------- */
+/* ---- one row ------------------------------------------------------------------------------ */
 
 static void run_crew(struct duel_attempt *attempt, struct duel_crew *crew, struct shared *shared,
                      void (*body)(struct duel_member *me)) {

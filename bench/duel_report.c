@@ -10,7 +10,7 @@
 #include "bench/measure.h"
 #include "bench/report.h"
 
-/* ---- one table ------------------------------------------------------------------------------- */
+/* ---- one table ---------------------------------------------------------------------------- */
 
 static double cell_cpu_ns(const struct duel_cell *cell) {
     return (cell->cpu_ns[0] + cell->cpu_ns[1]) / 2;
@@ -63,7 +63,7 @@ void duel_print_table(const struct duel *duel, int section, int threads) {
     fflush(stdout);
 }
 
-/* ---- who wins where -------------------------------------------------------------------------- */
+/* ---- who wins where ----------------------------------------------------------------------- */
 
 enum outcome { CLOSE, CHALLENGER, LOCK };
 
@@ -262,7 +262,7 @@ static void print_contest(const struct duel *duel, const char *name,
     print_wrapped(&text);
 }
 
-/* ---- the summary ----------------------------------------------------------------------------- */
+/* ---- the summary -------------------------------------------------------------------------- */
 
 static void print_summary(const struct duel *duel) {
     printf("\n%-12s", "mp per op");
@@ -327,7 +327,7 @@ void duel_print_verdict(const struct duel *duel) {
     fflush(stdout);
 }
 
-/* ---- JSON ------------------------------------------------------------------------------------ */
+/* ---- JSON --------------------------------------------------------------------------------- */
 
 static void write_cell(struct bench_json *json, const struct duel *duel, int section, int threads,
                        int row) {

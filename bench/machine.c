@@ -133,7 +133,7 @@ void bench_machine_print(const struct bench_machine *machine, FILE *file) {
     fputs("\n", file);
 }
 
-/* ---- what else ran --------------------------------------------------------------------------- */
+/* ---- what else ran ------------------------------------------------------------------------ */
 
 /* CPU time of everybody since the machine started; NaN when it cannot be read. */
 static double busy_ns(void) {

@@ -72,7 +72,7 @@ static int fail(const char *what, const char *value, const char *advice) {
     return 2;
 }
 
-/* ---- options --------------------------------------------------------------------------------- */
+/* ---- options ------------------------------------------------------------------------------ */
 
 static bool parse_number(const char *option, const char *text, uint64_t minimum, uint64_t maximum,
                          uint64_t *number) {
@@ -182,7 +182,7 @@ static int check_patterns(const struct bench_options *options) {
     return 0;
 }
 
-/* ---- commands -------------------------------------------------------------------------------- */
+/* ---- commands ----------------------------------------------------------------------------- */
 
 static int command_list(void) {
     for (int w = 0; bench_workloads[w] != NULL; w++) {

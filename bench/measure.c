@@ -21,7 +21,7 @@
 #define MUTEX_PAIRS 100000
 #define IDLE_THREADS 2
 
-/* ---- clocks ---------------------------------------------------------------------------------- */
+/* ---- clocks ------------------------------------------------------------------------------- */
 
 static int64_t clock_ns(clockid_t clock) {
     struct timespec now;
@@ -49,7 +49,7 @@ void bench_clock_stop(struct bench_run *run, uint64_t operations) {
     run->value = (double)run->wall_ns / (double)operations;
 }
 
-/* ---- the yardstick --------------------------------------------------------------------------- */
+/* ---- the yardstick ------------------------------------------------------------------------ */
 
 static void *sleep_forever(void *nothing) {
     for (;;) {
@@ -88,7 +88,7 @@ double bench_mutex_pair_ns(void) {
     return (double)(end_ns - begin_ns) / MUTEX_PAIRS;
 }
 
-/* ---- memory ---------------------------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------------------------- */
 
 uint64_t bench_rss_bytes(void) {
     uint64_t total_pages = 0, resident_pages = 0;
@@ -117,7 +117,7 @@ uint64_t bench_peak_rss_bytes(void) {
     return kib * 1024;
 }
 
-/* ---- statistics ------------------------------------------------------------------------------ */
+/* ---- statistics --------------------------------------------------------------------------- */
 
 static int compare_doubles(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
@@ -153,7 +153,7 @@ int64_t bench_percentile(const int64_t *sorted, uint64_t count, double fraction)
     return sorted[index < count ? index : count - 1];
 }
 
-/* ---- checks ---------------------------------------------------------------------------------- */
+/* ---- checks ------------------------------------------------------------------------------- */
 
 void bench_expect(struct bench_run *run, const char *what, int64_t expected, int64_t actual) {
     if (expected != actual && run->error[0] == '\0') {
@@ -188,7 +188,7 @@ void bench_ok(tr_status status, const char *what) {
     }
 }
 
-/* ---- the runtime ----------------------------------------------------------------------------- */
+/* ---- the runtime -------------------------------------------------------------------------- */
 
 tr_runtime *bench_runtime_start(const struct bench_run *run) {
     tr_config config = TR_CONFIG_INIT;
@@ -211,7 +211,7 @@ void bench_runtime_stop(struct bench_run *run, tr_runtime *runtime) {
     bench_ok(tr_runtime_destroy(runtime), "free the runtime");
 }
 
-/* ---- waiting for actors ---------------------------------------------------------------------- */
+/* ---- waiting for actors ------------------------------------------------------------------- */
 
 void bench_done_init(struct bench_done *done, uint32_t reports) {
     pthread_condattr_t attributes;

@@ -15,7 +15,7 @@
 /* Off a terminal, where each line stays. */
 #define PROGRESS_INTERVAL_NS TR_SECONDS(10)
 
-/* ---- numbers --------------------------------------------------------------------------------- */
+/* ---- numbers ------------------------------------------------------------------------------ */
 
 /* Three significant digits without an exponent, for values below 10 000. */
 static void format_digits(double value, char *text, size_t text_bytes) {
@@ -69,7 +69,7 @@ static void format_value(enum bench_unit unit, double value, char *text, size_t 
     }
 }
 
-/* ---- progress -------------------------------------------------------------------------------- */
+/* ---- progress ----------------------------------------------------------------------------- */
 
 void bench_progress_init(struct bench_progress *progress) {
     *progress = (struct bench_progress){.terminal = isatty(STDERR_FILENO) == 1};
@@ -93,7 +93,7 @@ void bench_progress_clear(struct bench_progress *progress) {
     }
 }
 
-/* ---- rows ------------------------------------------------------------------------------------ */
+/* ---- rows --------------------------------------------------------------------------------- */
 
 static double value_of(const struct bench_run *run) {
     return run->value;

@@ -20,7 +20,7 @@ void bench_format_count(double count, char *text, size_t text_bytes);
 /* A size in B, KiB, MiB or GiB. */
 void bench_format_bytes(double bytes, char *text, size_t text_bytes);
 
-/* ---- progress -------------------------------------------------------------------------------- */
+/* ---- progress ----------------------------------------------------------------------------- */
 
 /* On a terminal one line that is written over; elsewhere a line now and then. Always on stderr. */
 struct bench_progress {
@@ -33,7 +33,7 @@ void bench_progress_show(struct bench_progress *progress, const char *line);
 /* Takes the line away before something else is printed. */
 void bench_progress_clear(struct bench_progress *progress);
 
-/* ---- results --------------------------------------------------------------------------------- */
+/* ---- results ------------------------------------------------------------------------------ */
 
 /* All repetitions of one row. */
 struct bench_result {
@@ -60,7 +60,7 @@ void bench_result_finish(struct bench_result *result);
 void bench_result_print_head(void);
 void bench_result_print(const struct bench_result *result);
 
-/* ---- JSON ------------------------------------------------------------------------------------ */
+/* ---- JSON --------------------------------------------------------------------------------- */
 
 /* A writer that knows when a comma is due. */
 struct bench_json {

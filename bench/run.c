@@ -36,7 +36,7 @@ struct record {
 };
 _Static_assert(sizeof(struct record) <= 4096, "a record must be written in one piece");
 
-/* ---- the child ------------------------------------------------------------------------------- */
+/* ---- the child ---------------------------------------------------------------------------- */
 
 static void measure_pairs(double *pairs_ns) {
     for (int i = 0; i < PAIR_SAMPLES; i++) {
@@ -65,7 +65,7 @@ static void child_main(const struct bench_workload *workload, const struct bench
     }
 }
 
-/* ---- the parent ------------------------------------------------------------------------------ */
+/* ---- the parent --------------------------------------------------------------------------- */
 
 /* A row while it is being measured. */
 struct row {

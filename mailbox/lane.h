@@ -108,8 +108,8 @@ static inline bool tri_lane_claim(struct tri_lane *lane) {
     /* ORDER L4 seq_cst (acquire pairs with L3: the home read next is the one that armed); ordered
      * after a killer's E1. Failure seq_cst for the same reason: a killer that finds the lane not
      * armed relies on the home to look again. */
-    return atomic_compare_exchange_strong_explicit(&lane->word, &expected, 0,
-                                                   memory_order_seq_cst, memory_order_seq_cst);
+    return atomic_compare_exchange_strong_explicit(&lane->word, &expected, 0, memory_order_seq_cst,
+                                                   memory_order_seq_cst);
 }
 
 #endif

@@ -163,13 +163,15 @@ static void arena_open(struct tri_arena *arena, struct tri_chunk *chunk) {
 
 bool tri_arena_refill(struct tri_arena *arena) {
     if (arena->open != NULL) {
-        if (arena->allocated == arena->freed_here) { /* all came back to us: start over, no atomics */
+        if (arena->allocated ==
+            arena->freed_here) { /* all came back to us: start over, no atomics */
             arena_open(arena, arena->open);
             return true;
         }
         arena_seal(arena);
     }
-    if (arena->cache == NULL) arena->cache = pool_take(arena->pool, TRI_ARENA_BATCH, &arena->cached);
+    if (arena->cache == NULL)
+        arena->cache = pool_take(arena->pool, TRI_ARENA_BATCH, &arena->cached);
     struct tri_chunk *chunk = arena->cache;
     if (chunk == NULL) return false;
     arena->cache = chunk->next;

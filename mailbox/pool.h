@@ -56,10 +56,10 @@ struct tri_chunk {
 
 struct tri_pool {
     tr_allocator allocator;
-    pthread_mutex_t lock;   /* guards all below */
-    struct tri_span spans;  /* list head: spans with free chunks */
-    uint32_t free_count;    /* chunks in them */
-    uint64_t held_bytes;    /* of all spans; also read without the lock for statistics */
+    pthread_mutex_t lock;         /* guards all below */
+    struct tri_span spans;        /* list head: spans with free chunks */
+    uint32_t free_count;          /* chunks in them */
+    uint64_t held_bytes;          /* of all spans; also read without the lock for statistics */
     _Atomic uint64_t owned_bytes; /* separately allocated payloads alive */
 };
 
@@ -142,8 +142,7 @@ static inline struct tri_record *tri_record_new(struct tri_arena *arena, bool ch
     uint32_t lead = chained ? (uint32_t)sizeof(struct tri_chain) : 0;
     bool large = TRI_UNLIKELY(bytes > TRI_INLINE_BYTES);
     uint32_t room = large ? (uint32_t)sizeof(void *) : bytes;
-    char *at =
-        (char *)tri_arena_take(arena, lead + (uint32_t)sizeof(struct tri_record) + room);
+    char *at = (char *)tri_arena_take(arena, lead + (uint32_t)sizeof(struct tri_record) + room);
     if (TRI_UNLIKELY(at == NULL)) return NULL;
     struct tri_record *record = (struct tri_record *)(void *)(at + lead);
     record->type = type;

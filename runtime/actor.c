@@ -15,9 +15,9 @@
  *     or in an inbox already
  *
  * Arming is the only way to idleness with the token, and it fails when anything is in the lane. An
- * actor activated by a message from its own worker leaves the token where it is; when it has nothing
- * left it is simply not queued: ARMED still lies in the lane, or the token is in flight and will
- * queue it.
+ * actor activated by a message from its own worker leaves the token where it is; when it has
+ * nothing left it is simply not queued: ARMED still lies in the lane, or the token is in flight and
+ * will queue it.
  *
  * Why order is kept. A sender's earlier message is in the private list, or in the lane where the
  * home sees it (a sender that migrated did so by release/acquire): a send from the home absorbs the
@@ -37,7 +37,7 @@
 const tr_message_type tri_signal_init = {"(init)", 0, 0, NULL, 1, 0};
 const tr_message_type tri_signal_stop = {"(stop)", 0, 0, NULL, 0, 0};
 
-/* ---- biased lock ------------------------------------------------------------------------------ */
+/* ---- biased lock -------------------------------------------------------------------------- */
 
 /* The worker of the calling handler, or NULL when it was taken over meanwhile. */
 static inline struct tri_local *self_enter(tr_self *self) {
@@ -51,7 +51,7 @@ static inline void self_leave(tr_self *self) {
     tri_bias_leave(&self->thread.bias);
 }
 
-/* ---- sending ---------------------------------------------------------------------------------- */
+/* ---- sending ------------------------------------------------------------------------------ */
 
 tr_status tri_check_send(const struct tr_runtime *rt, tr_ref to, const tr_message_type *type,
                          const void *payload, size_t bytes) {
@@ -139,8 +139,8 @@ static inline void append_at_home(struct tri_local *local, struct tri_slot *slot
 }
 
 static bool append_to_chain(struct tri_local *local, struct tri_slot *slot,
-                                   const tr_message_type *type, uint64_t sender,
-                                   uint32_t generation, const void *payload, uint32_t bytes) {
+                            const tr_message_type *type, uint64_t sender, uint32_t generation,
+                            const void *payload, uint32_t bytes) {
     bool first = local->chain.target != slot;
     struct tri_record *record =
         tri_record_new(&local->arena, first, type, sender, generation, payload, bytes);
@@ -178,8 +178,8 @@ static TRI_NOINLINE tr_status send_elsewhere(struct tri_local *local, uint64_t t
                                              const tr_message_type *type, const void *payload,
                                              uint32_t bytes) {
     if (to & TRI_CELL_BIT)
-        return tri_send_reply(local->rt, &local->counters, &local->arena, to, sender, type,
-                              payload, bytes);
+        return tri_send_reply(local->rt, &local->counters, &local->arena, to, sender, type, payload,
+                              bytes);
     if (!tri_is_signal(type)) tri_count_add(&local->counters.sent, 1);
     tri_dead(local->rt, &local->counters, to, type, sender, TR_DEAD_NO_ACTOR);
     return TR_OK;
@@ -187,8 +187,7 @@ static TRI_NOINLINE tr_status send_elsewhere(struct tri_local *local, uint64_t t
 
 /* Sends from the worker. Checked before. */
 static tr_status local_send(struct tri_local *local, uint64_t to, uint64_t sender,
-                                         const tr_message_type *type, const void *payload,
-                                         uint32_t bytes) {
+                            const tr_message_type *type, const void *payload, uint32_t bytes) {
     struct tri_slot *slot = tri_table_find(&local->rt->table, (uint32_t)(to >> 32));
     uint32_t generation = (uint32_t)to;
     if (slot == NULL || tri_is_other_life(tri_life_peek(&slot->life), generation))
@@ -206,14 +205,14 @@ static tr_status local_send(struct tri_local *local, uint64_t to, uint64_t sende
 }
 
 /* Everything that is not plain: checks in full, then sends. */
-static __attribute__((noinline)) tr_status send_slow(tr_self *self, tr_ref to, const tr_message_type *type,
-                                        const void *payload, size_t bytes) {
+static __attribute__((noinline)) tr_status send_slow(tr_self *self, tr_ref to,
+                                                     const tr_message_type *type,
+                                                     const void *payload, size_t bytes) {
     if (type != NULL && type->size_bytes == 0 && !type->raw) bytes = 0;
     tr_status status = tri_check_send(self->rt, to, type, payload, bytes);
     if (status != TR_OK) return status;
     struct tri_local *local = self_enter(self);
-    if (local == NULL)
-        return tri_foreign_post(self->rt, to, self->id, true, type, payload, bytes);
+    if (local == NULL) return tri_foreign_post(self->rt, to, self->id, true, type, payload, bytes);
     status = local_send(local, to.id, self->id, type, payload, (uint32_t)bytes);
     self_leave(self);
     return status;
@@ -255,7 +254,8 @@ static inline struct tri_record *take_plain(struct tri_local *local, const tr_se
     return record;
 }
 
-/* Tails of a plain send: functions of their own, so that the rest of tr_self_send needs no stack. */
+/* Tails of a plain send: functions of their own, so that the rest of tr_self_send needs no stack.
+ */
 static TRI_NOINLINE tr_status wake_first_and_leave(tr_self *self, struct tri_local *local,
                                                    struct tri_slot *slot) {
     wake_first(local, slot);
@@ -275,13 +275,13 @@ static TRI_NOINLINE tr_status crowd_and_leave(tr_self *self, struct tri_local *l
  * change; where one fails send_slow starts over. */
 tr_status tr_self_send(tr_self *self, tr_ref to, const tr_message_type *type, const void *payload,
                        size_t bytes) {
-    if (TRI_UNLIKELY(to.node != self->node || bytes != type->size_bytes ||
-                     bytes > TRI_PLAIN_BYTES))
+    if (TRI_UNLIKELY(to.node != self->node || bytes != type->size_bytes || bytes > TRI_PLAIN_BYTES))
         return send_slow(self, to, type, payload, bytes);
     if (TRI_UNLIKELY(!tri_bias_enter_quick(&self->thread.bias)))
         return send_slow(self, to, type, payload, bytes);
     struct tri_local *local = tri_local_of(self->thread.worker);
-    struct tri_slot *slot = tri_chunks_find(self->chunks, self->chunk_limit, (uint32_t)(to.id >> 32));
+    struct tri_slot *slot =
+        tri_chunks_find(self->chunks, self->chunk_limit, (uint32_t)(to.id >> 32));
     if (TRI_UNLIKELY(slot == NULL || tri_life_peek(&slot->life) != (uint32_t)to.id ||
                      !tri_arena_has(&local->arena, plain_room(bytes))))
         return send_slow(self, to, type, payload, bytes);
@@ -296,7 +296,8 @@ tr_status tr_self_send(tr_self *self, tr_ref to, const tr_message_type *type, co
             if (task->streak != 0) task->streak--;
             tri_worker_queue(&local->worker, task);
         }
-        if (TRI_UNLIKELY(slot->list.count > TRI_CROWD_ON)) return crowd_and_leave(self, local, slot);
+        if (TRI_UNLIKELY(slot->list.count > TRI_CROWD_ON))
+            return crowd_and_leave(self, local, slot);
     } else {
         if (TRI_UNLIKELY(local->chain.target != slot || local->chain.count >= TRI_CHAIN_MAX - 1))
             return send_slow(self, to, type, payload, bytes);
@@ -335,7 +336,7 @@ void tr_flush(tr_self *self) {
     self_leave(self);
 }
 
-/* ---- free slots ------------------------------------------------------------------------------- */
+/* ---- free slots --------------------------------------------------------------------------- */
 
 bool tri_list_bury(struct tr_runtime *rt, struct tri_counters *counters, struct tri_arena *arena,
                    struct tri_list *list, uint32_t slot_index, tr_dead_reason reason,
@@ -432,7 +433,7 @@ static inline struct tri_slot *take_free_slot(struct tri_local *local, tr_status
     return find_slot(local, status);
 }
 
-/* ---- beginning -------------------------------------------------------------------------------- */
+/* ---- beginning ---------------------------------------------------------------------------- */
 
 tr_status tri_check_behavior(const tr_behavior *behavior) {
     if (behavior == NULL || behavior->size < sizeof(tr_behavior)) return TR_INVALID;
@@ -520,7 +521,7 @@ tr_status tr_self_spawn(tr_self *self, const tr_behavior *behavior, const void *
     return status;
 }
 
-/* ---- ending ----------------------------------------------------------------------------------- */
+/* ---- ending ------------------------------------------------------------------------------- */
 
 /* The last part of an actor's end, after terminate: nothing of the user's runs here. */
 static void end_actor(struct tri_local *local, struct tri_slot *slot, const tr_reason *reason) {
@@ -541,7 +542,8 @@ static void end_actor(struct tri_local *local, struct tri_slot *slot, const tr_r
     bool token = (slot->task.flags & TRI_TASK_TOKEN) != 0;
     slot->task.flags = TRI_TASK_FREE | (token ? TRI_TASK_TOKEN : 0);
     if (token) rest_free_slot(local, slot);
-    /* ORDER release: pairs with all_ended (runtime.c); what this actor spawned was counted before. */
+    /* ORDER release: pairs with all_ended (runtime.c); what this actor spawned was counted before.
+     */
     atomic_store_explicit(&local->counters.ended, tri_count_read(&local->counters.ended) + 1,
                           memory_order_release);
     if (TRI_UNLIKELY(generation >= TRI_LIFE_GENERATION - 1)) {
@@ -597,7 +599,7 @@ tr_status tr_self_kill(tr_self *self, tr_ref actor) {
     return tri_foreign_mark(self->rt, actor);
 }
 
-/* ---- running ---------------------------------------------------------------------------------- */
+/* ---- running ------------------------------------------------------------------------------ */
 
 enum verdict { HANDLE, SKIP, END };
 
@@ -634,7 +636,7 @@ static TRI_NOINLINE enum verdict judge(tr_self *self, struct tri_local *local,
 static TRI_NOINLINE void run_init(tr_self *self, struct tri_slot *slot, struct tri_record *record) {
     static const _Alignas(max_align_t) unsigned char zeroes[TRI_INLINE_BYTES];
     const tr_behavior *behavior = slot->behavior;
-    const void *arg = tri_record_bytes(record) != 0 ? tri_record_payload(record)
+    const void *arg = tri_record_bytes(record) != 0             ? tri_record_payload(record)
                       : behavior->arg_bytes <= TRI_INLINE_BYTES ? zeroes
                                                                 : NULL;
     uint64_t starter = record->sender;
@@ -860,8 +862,7 @@ static inline void pause_actor(struct tri_local *local, struct tri_slot *slot) {
 
 static TRI_NOINLINE void absorb(struct tri_slot *slot) {
     tri_lane_absorb(&slot->lane, &slot->list);
-    if (slot->list.count > TRI_CROWD_ON)
-        /* ORDER relaxed: a hint. */
+    if (slot->list.count > TRI_CROWD_ON) /* ORDER relaxed: a hint. */
         atomic_store_explicit(&slot->crowded, 1, memory_order_relaxed);
 }
 
@@ -915,7 +916,7 @@ static bool run(struct tri_thread *thread, struct tri_worker *worker, struct tri
     return true;
 }
 
-/* ---- the other operations of the scheduler ---------------------------------------------------- */
+/* ---- the other operations of the scheduler ------------------------------------------------ */
 
 static bool claim(struct tri_task *task) {
     return tri_lane_claim(&tri_slot_of(task)->lane);
@@ -947,8 +948,7 @@ static void revoked(struct tri_worker *worker, struct tri_thread *thread) {
 }
 
 /* Only the plain case: an actor with no end pending, a message for it, a handler for that. */
-static bool send_away(struct tri_worker *worker, struct tri_thread *thread,
-                      struct tri_task *task) {
+static bool send_away(struct tri_worker *worker, struct tri_thread *thread, struct tri_task *task) {
     struct tri_slot *slot = tri_slot_of(task);
     tr_self *self = tri_self_of(thread);
     if (slot->list.count == 0) {
@@ -1006,10 +1006,10 @@ static void returned(struct tri_worker *worker, struct tri_thread *thread) {
         tri_worker_queue(worker, &slot->task);
 }
 
-const struct tri_ops tri_actor_ops = {run,   claim,      adopted, stale,
-                                      background, revoked, send_away, run_away, returned};
+const struct tri_ops tri_actor_ops = {run,     claim,     adopted,  stale,   background,
+                                      revoked, send_away, run_away, returned};
 
-/* ---- what a handler may ask ------------------------------------------------------------------- */
+/* ---- what a handler may ask --------------------------------------------------------------- */
 
 tr_ref tr_self_ref(const tr_self *self) {
     return (tr_ref){self->node, self->id};

@@ -9,7 +9,7 @@
 /* Looks at the cell this often before the caller sleeps: a few microseconds. */
 #define SPIN_TURNS 200
 
-/* ---- cells ------------------------------------------------------------------------------------ */
+/* ---- cells -------------------------------------------------------------------------------- */
 
 static struct tri_cell *cell_make(struct tr_runtime *rt, tr_status *status) {
     if (rt->cell_count >= rt->config.max_calls) {
@@ -46,8 +46,7 @@ static void cell_put(struct tr_runtime *rt, struct tri_cell *cell) {
 }
 
 void tri_cells_fini(struct tr_runtime *rt) {
-    for (uint32_t i = 0; i < rt->cell_count; i++)
-        /* ORDER relaxed: nobody else is left. */
+    for (uint32_t i = 0; i < rt->cell_count; i++) /* ORDER relaxed: nobody else is left. */
         tri_free(&rt->allocator, atomic_load_explicit(&rt->cell_index[i], memory_order_relaxed),
                  sizeof(struct tri_cell));
 }
@@ -77,15 +76,15 @@ void tri_calls_abandon(struct tr_runtime *rt) {
         /* ORDER relaxed: written under the lock. */
         struct tri_cell *cell = atomic_load_explicit(&rt->cell_index[i], memory_order_relaxed);
         uint32_t generation = tri_cell_look(cell) >> 2;
-        (void)tri_call_answer(rt, TRI_CELL_BIT | (uint64_t)i << 32 | generation, NULL,
-                              TR_STOPPING);
+        (void)tri_call_answer(rt, TRI_CELL_BIT | (uint64_t)i << 32 | generation, NULL, TR_STOPPING);
     }
     pthread_mutex_unlock(&rt->lock);
 }
 
-/* ---- waiting ---------------------------------------------------------------------------------- */
+/* ---- waiting ------------------------------------------------------------------------------ */
 
-/* Until the cell is answered (true) or the deadline has passed and the cell is abandoned (false). */
+/* Until the cell is answered (true) or the deadline has passed and the cell is abandoned (false).
+ */
 static bool cell_wait(struct tri_cell *cell, uint32_t generation, int64_t timeout_ns) {
     uint32_t done = tri_cell_word(generation, TRI_CELL_DONE), word;
     for (int turn = 0; turn < SPIN_TURNS; turn++) {
@@ -112,8 +111,7 @@ static struct tri_cell *call_open(struct tr_runtime *rt, uint64_t *id, tr_status
         return NULL;
     }
     struct tri_cell *cell = cell_take(rt, status);
-    if (cell != NULL)
-        *id = TRI_CELL_BIT | (uint64_t)cell->index << 32 | tri_cell_open(cell);
+    if (cell != NULL) *id = TRI_CELL_BIT | (uint64_t)cell->index << 32 | tri_cell_open(cell);
     return cell;
 }
 

@@ -56,7 +56,7 @@
 /* Dead letters remembered. */
 #define TRI_DEAD_RING 64
 
-/* ---- slots ------------------------------------------------------------------------------------ */
+/* ---- slots -------------------------------------------------------------------------------- */
 
 /* One actor. First line: what senders touch; second: what only the home touches. */
 struct tri_slot {
@@ -115,7 +115,7 @@ static inline struct tri_slot *tri_table_find(const struct tri_table *table, uin
     return tri_chunks_find(table->chunks, table->chunk_limit, index);
 }
 
-/* ---- counting --------------------------------------------------------------------------------- */
+/* ---- counting ----------------------------------------------------------------------------- */
 
 /* Written by one thread at a time, read by anybody. */
 struct tri_counters {
@@ -125,10 +125,11 @@ struct tri_counters {
 
 void tri_counters_add(tr_stats *stats, const struct tri_counters *counters);
 
-/* ---- workers, threads, gates ------------------------------------------------------------------ */
+/* ---- workers, threads, gates -------------------------------------------------------------- */
 
 /* How far ahead of another worker somebody sends to it. The target's own `crowded` comes too late
- * when its worker does not get to run; its count of handled messages standing still tells at once. */
+ * when its worker does not get to run; its count of handled messages standing still tells at once.
+ */
 struct tri_ahead {
     uint32_t published; /* messages since the last look */
     uint16_t home;      /* whom it was looked at */
@@ -165,7 +166,7 @@ struct tri_local {
     uint32_t batch;            /* config.batch */
     uint32_t activation_ticks; /* ticks in the activation number ticked_activation */
     uint64_t ticked_activation;
-    struct tri_task *free;     /* free slots with home here, linked by queue_next */
+    struct tri_task *free; /* free slots with home here, linked by queue_next */
     uint32_t free_count;
     uint32_t range_next, range_end; /* reserved fresh slots */
     struct tri_list morgue;         /* records of ended actors, not counted yet */
@@ -221,9 +222,9 @@ struct tr_runtime {
     bool stopped;      /* writer: tr_runtime_stop */
     uint64_t swept_ns; /* watch: when actors were last marked for the stop */
     pthread_mutex_t lock;
-    tr_outbox outboxes;             /* list head, under lock */
-    struct tri_counters past;       /* of destroyed outboxes and what nobody owns, under lock */
-    struct tri_cell **cells;        /* under lock: made so far */
+    tr_outbox outboxes;       /* list head, under lock */
+    struct tri_counters past; /* of destroyed outboxes and what nobody owns, under lock */
+    struct tri_cell **cells;  /* under lock: made so far */
     uint32_t cell_count;
     struct tri_cell *_Atomic *cell_index;
     struct tri_cell *free_cells;
@@ -253,7 +254,7 @@ static inline bool tri_is_stopping(const struct tr_runtime *rt) {
     return atomic_load_explicit(&rt->stopping, memory_order_acquire) != 0;
 }
 
-/* ---- signals: messages of the runtime to an actor, in order with the others ------------------- */
+/* ---- signals: messages of the runtime to an actor, in order with the others --------------- */
 
 extern const tr_message_type tri_signal_init;
 extern const tr_message_type tri_signal_stop;
@@ -262,7 +263,7 @@ static inline bool tri_is_signal(const tr_message_type *type) {
     return type == &tri_signal_init || type == &tri_signal_stop;
 }
 
-/* ---- actor.c ---------------------------------------------------------------------------------- */
+/* ---- actor.c ------------------------------------------------------------------------------ */
 
 extern const struct tri_ops tri_actor_ops;
 
@@ -292,7 +293,7 @@ void tri_slot_poke(struct tr_runtime *rt, struct tri_slot *slot, uint16_t waker)
 tr_status tri_check_send(const struct tr_runtime *rt, tr_ref to, const tr_message_type *type,
                          const void *payload, size_t bytes);
 
-/* ---- foreign.c -------------------------------------------------------------------------------- */
+/* ---- foreign.c ---------------------------------------------------------------------------- */
 
 struct tri_gate *tri_gate_enter(struct tr_runtime *rt);
 void tri_gate_leave(struct tri_gate *gate);
@@ -303,7 +304,7 @@ tr_status tri_foreign_make(struct tr_runtime *rt, const tr_behavior *behavior, c
                            uint64_t starter, tr_ref *actor);
 tr_status tri_foreign_mark(struct tr_runtime *rt, tr_ref actor);
 
-/* ---- call.c ----------------------------------------------------------------------------------- */
+/* ---- call.c ------------------------------------------------------------------------------- */
 
 void tri_cells_fini(struct tr_runtime *rt);
 /* Answers the call with this id: a record (owned by the caller of this until TR_OK) or a status.
@@ -313,13 +314,13 @@ tr_status tri_call_answer(struct tr_runtime *rt, uint64_t id, struct tri_record 
 /* Answers every call still waiting with TR_STOPPING. */
 void tri_calls_abandon(struct tr_runtime *rt);
 
-/* ---- dead.c ----------------------------------------------------------------------------------- */
+/* ---- dead.c ------------------------------------------------------------------------------- */
 
 /* Counts a message that nobody will handle, remembers it, and tells a waiting caller. */
 void tri_dead(struct tr_runtime *rt, struct tri_counters *counters, uint64_t to,
               const tr_message_type *type, uint64_t sender, tr_dead_reason reason);
 
-/* ---- config.c, host.c ------------------------------------------------------------------------- */
+/* ---- config.c, host.c --------------------------------------------------------------------- */
 
 tr_status tri_config_resolve(const tr_config *given, tr_config *config, char *text,
                              size_t text_bytes);

@@ -13,7 +13,8 @@
  *   … send …
  *   busy = 0                         F2
  *
- * F1 is acquire, F2 release: the gate's memory, and `stopping` for whoever enters after the stopper.
+ * F1 is acquire, F2 release: the gate's memory, and `stopping` for whoever enters after the
+ * stopper.
  *
  * A thread that has lost its worker in an overdue handler sends the same way, in its actor's name.
  * Rejected: per-thread pools in thread-local storage (they need a destructor at thread exit, which
@@ -23,7 +24,7 @@
 
 #include <string.h>
 
-/* ---- gates ------------------------------------------------------------------------------------ */
+/* ---- gates -------------------------------------------------------------------------------- */
 
 static bool gate_try(struct tri_gate *gate) {
     /* ORDER relaxed: a peek that saves the exchange. */
@@ -48,7 +49,7 @@ void tri_gate_leave(struct tri_gate *gate) {
     atomic_store_explicit(&gate->busy, 0, memory_order_release);
 }
 
-/* ---- sending ---------------------------------------------------------------------------------- */
+/* ---- sending ------------------------------------------------------------------------------ */
 
 /* A foreign thread that is ahead of a crowded target lets other threads run once in a while: on a
  * machine with more threads than cores the worker would not get to it otherwise, and the backlog
@@ -56,9 +57,9 @@ void tri_gate_leave(struct tri_gate *gate) {
 static bool should_yield(struct tr_runtime *rt, struct tri_gate *gate, const struct tri_slot *slot,
                          uint32_t count) {
     uint16_t home = tri_task_home(&slot->task);
-    bool behind = home != TRI_HOME_NONE &&
-                  tri_ahead_count(&gate->ahead, tri_sched_worker(&rt->sched, home), count,
-                                  TRI_GATE_LOOK_EVERY);
+    bool behind =
+        home != TRI_HOME_NONE && tri_ahead_count(&gate->ahead, tri_sched_worker(&rt->sched, home),
+                                                 count, TRI_GATE_LOOK_EVERY);
     /* ORDER relaxed: a hint. */
     if (!atomic_load_explicit(&slot->crowded, memory_order_relaxed)) return behind;
     uint32_t before = gate->crowded_sends / TRI_YIELD_EVERY;
@@ -99,10 +100,9 @@ tr_status tri_foreign_post(struct tr_runtime *rt, tr_ref to, uint64_t sender, bo
                            const tr_message_type *type, const void *payload, size_t bytes) {
     bool yield = false;
     struct tri_gate *gate = tri_gate_enter(rt);
-    tr_status status =
-        !own && tri_is_stopping(rt)
-            ? TR_STOPPING
-            : post(rt, gate, to.id, sender, type, payload, (uint32_t)bytes, &yield);
+    tr_status status = !own && tri_is_stopping(rt)
+                           ? TR_STOPPING
+                           : post(rt, gate, to.id, sender, type, payload, (uint32_t)bytes, &yield);
     tri_gate_leave(gate);
     if (yield) tri_os_yield();
     return status;
@@ -152,7 +152,7 @@ bool tr_is_alive(tr_runtime *rt, tr_ref actor) {
     return !tri_is_other_life(word, (uint32_t)actor.id) && !(word & TRI_LIFE_EXIT);
 }
 
-/* ---- spawning --------------------------------------------------------------------------------- */
+/* ---- spawning ----------------------------------------------------------------------------- */
 
 /* A slot without a home, its token with the caller. */
 static struct tri_slot *take_slot(struct tr_runtime *rt, tr_status *status) {
@@ -215,7 +215,7 @@ tr_status tr_foreign_spawn(tr_runtime *rt, const tr_behavior *behavior, const vo
     return status == TR_OK ? tri_foreign_make(rt, behavior, arg, 0, actor) : status;
 }
 
-/* ---- outboxes --------------------------------------------------------------------------------- */
+/* ---- outboxes ----------------------------------------------------------------------------- */
 
 tr_status tr_outbox_create(tr_runtime *rt, tr_outbox **outbox) {
     if (rt == NULL || outbox == NULL) return TR_INVALID;
@@ -279,8 +279,8 @@ tr_status tr_outbox_send(tr_outbox *box, tr_ref to, const tr_message_type *type,
     }
     bool first = box->target != slot;
     if (first && (status = tr_outbox_flush(box)) != TR_OK) return status;
-    struct tri_record *record = tri_record_new(&box->gate.arena, first, type, 0, (uint32_t)to.id,
-                                               payload, (uint32_t)bytes);
+    struct tri_record *record =
+        tri_record_new(&box->gate.arena, first, type, 0, (uint32_t)to.id, payload, (uint32_t)bytes);
     if (record == NULL) return TR_NOMEM;
     if (first) {
         box->target = slot;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * What the machine gives this process. libuv knows the affinity mask; the cgroup's CPU quota is read
- * from the files of the kernel's cgroup interface (Documentation/admin-guide/cgroup-v2.rst, and
- * cgroup-v1 for older systems). */
+ * What the machine gives this process. libuv knows the affinity mask; the cgroup's CPU quota is
+ * read from the files of the kernel's cgroup interface (Documentation/admin-guide/cgroup-v2.rst,
+ * and cgroup-v1 for older systems). */
 #include <stdio.h>
 #include <string.h>
 #include <uv.h>

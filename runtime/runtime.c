@@ -24,7 +24,7 @@ const char *tr_version(void) {
     return version;
 }
 
-/* ---- start ------------------------------------------------------------------------------------ */
+/* ---- start -------------------------------------------------------------------------------- */
 
 static void prepare_worker(void *context, struct tri_worker *worker) {
     struct tr_runtime *rt = context;
@@ -148,7 +148,7 @@ tr_status tr_runtime_start(const tr_config *config, tr_runtime **runtime) {
     return TR_OK;
 }
 
-/* ---- stop ------------------------------------------------------------------------------------- */
+/* ---- stop --------------------------------------------------------------------------------- */
 
 void tr_runtime_request_stop(tr_runtime *rt) {
     if (rt == NULL) return;

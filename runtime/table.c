@@ -17,8 +17,7 @@ bool tri_table_init(struct tri_table *table, const tr_allocator *allocator, uint
 
 void tri_table_fini(struct tri_table *table) {
     if (table->chunks == NULL) return;
-    for (uint32_t i = 0; i < table->chunk_limit; i++)
-        /* ORDER relaxed: nobody else is left. */
+    for (uint32_t i = 0; i < table->chunk_limit; i++) /* ORDER relaxed: nobody else is left. */
         tri_free(table->allocator, atomic_load_explicit(&table->chunks[i], memory_order_relaxed),
                  TRI_TABLE_CHUNK * sizeof(struct tri_slot));
     tri_free(table->allocator, table->chunks, table->chunk_limit * sizeof *table->chunks);
@@ -35,8 +34,8 @@ uint64_t tri_table_bytes(const struct tri_table *table) {
 
 /* Makes the chunk of slot number `used`. Under the lock. */
 static bool table_grow(struct tri_table *table, uint32_t used) {
-    struct tri_slot *slots = tri_alloc_zero(table->allocator, TRI_LINE_PAIR,
-                                            TRI_TABLE_CHUNK * sizeof(struct tri_slot));
+    struct tri_slot *slots =
+        tri_alloc_zero(table->allocator, TRI_LINE_PAIR, TRI_TABLE_CHUNK * sizeof(struct tri_slot));
     if (slots == NULL) return false;
     for (uint32_t i = 0; i < TRI_TABLE_CHUNK; i++) {
         slots[i].index = used + i;

@@ -15,9 +15,9 @@
  *
  * Store, then look, on both sides again. Where the kernel has membarrier(2), the thread's barrier
  * is one for the compiler only and the revoker's asymmetric barrier orders both; elsewhere the
- * thread's attention word has FENCE set for good and both use a seq_cst fence. B5 is release and pairs with B4 acquire: everything the thread
- * did to the worker is the revoker's to see. What the revoker did to the thread is seen through the
- * lock that the slow path takes.
+ * thread's attention word has FENCE set for good and both use a seq_cst fence. B5 is release and
+ * pairs with B4 acquire: everything the thread did to the worker is the revoker's to see. What the
+ * revoker did to the thread is seen through the lock that the slow path takes.
  */
 #ifndef TROUPE_SCHEDULER_BIAS_H
 #define TROUPE_SCHEDULER_BIAS_H
@@ -32,7 +32,7 @@ enum {
     TRI_ATTENTION_REVOKE = 1, /* a take-over is under way or done */
     TRI_ATTENTION_TICK = 2,   /* look at the clock soon */
     TRI_ATTENTION_HUNGRY = 4, /* another worker has nothing to do */
-    TRI_ATTENTION_FENCE = 8    /* constant: no asymmetric barrier here, enter with a full fence */
+    TRI_ATTENTION_FENCE = 8   /* constant: no asymmetric barrier here, enter with a full fence */
 };
 
 struct tri_bias {
@@ -59,7 +59,8 @@ static inline uint32_t tri_bias_enter(struct tri_bias *bias) {
     /* ORDER B1 relaxed: ordered before B2 by the barrier below. */
     atomic_store_explicit(&bias->inside, 1, memory_order_relaxed);
     atomic_signal_fence(memory_order_seq_cst); /* the revoker's barrier does the rest */
-    /* ORDER B2 acquire: when a revoker has taken REVOKE back, its look at our state is behind us. */
+    /* ORDER B2 acquire: when a revoker has taken REVOKE back, its look at our state is behind us.
+     */
     uint32_t attention = atomic_load_explicit(&bias->attention, memory_order_acquire);
     if (__builtin_expect(attention & TRI_ATTENTION_FENCE, 0)) {
         atomic_thread_fence(memory_order_seq_cst);

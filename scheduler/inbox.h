@@ -53,8 +53,7 @@ static inline bool tri_inbox_is_empty(const struct tri_inbox *inbox) {
 /* Worker only. Everything, oldest first, linked by inbox_next. */
 static inline struct tri_task *tri_inbox_take(struct tri_inbox *inbox) {
     /* ORDER N2 acquire: pairs with N1, receives the tasks. */
-    struct tri_task *task =
-        atomic_exchange_explicit(&inbox->head, NULL, memory_order_acquire);
+    struct tri_task *task = atomic_exchange_explicit(&inbox->head, NULL, memory_order_acquire);
     struct tri_task *oldest = NULL;
     while (task != NULL) {
         struct tri_task *next = task->inbox_next;

@@ -20,13 +20,13 @@
 #define TRI_HOME_NONE 0
 
 enum {
-    TRI_TASK_ACTIVE = 1, /* queued, running or away */
-    TRI_TASK_TOKEN = 2,  /* the home holds the token */
-    TRI_TASK_AWAY = 4,   /* runs on a thread that has lost the home to a take-over */
-    TRI_TASK_FREE = 8,   /* its slot is not in use; a token that arrives goes back at once */
+    TRI_TASK_ACTIVE = 1,  /* queued, running or away */
+    TRI_TASK_TOKEN = 2,   /* the home holds the token */
+    TRI_TASK_AWAY = 4,    /* runs on a thread that has lost the home to a take-over */
+    TRI_TASK_FREE = 8,    /* its slot is not in use; a token that arrives goes back at once */
     TRI_TASK_THREAD = 32, /* no task: a thread that is back from an overdue handler */
-    TRI_TASK_LONG = 64,  /* was overdue the last time: runs on a thread of its own */
-    TRI_TASK_NEW = 16    /* has not been queued yet: starts from the LIFO when many wait */
+    TRI_TASK_LONG = 64,   /* was overdue the last time: runs on a thread of its own */
+    TRI_TASK_NEW = 16     /* has not been queued yet: starts from the LIFO when many wait */
 };
 
 struct tri_task {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The watch: one thread that looks at the workers once per `overdue_us` and takes a worker away from
- * a thread whose handler lasts longer, when there is anything the worker could do meanwhile.
+ * The watch: one thread that looks at the workers once per `overdue_us` and takes a worker away
+ * from a thread whose handler lasts longer, when there is anything the worker could do meanwhile.
  *
  * A handler is overdue when its thread was outside (in user code) at two ticks in a row with no
  * handler call between them. Taking over (bias.h has the handshake): the old thread keeps the one
@@ -36,6 +36,7 @@ static bool can_be_taken(struct tri_worker *worker) {
 static bool revoke(struct tri_sched *sched, struct tri_thread *thread) {
     tri_bias_signal(&thread->bias, TRI_ATTENTION_REVOKE);
     if (sched->fence)
+        /* ORDER seq_cst: B3 before B4; the other half is the fence in tri_bias_enter. */
         atomic_thread_fence(memory_order_seq_cst);
     else
         tri_os_barrier();
@@ -108,7 +109,8 @@ static void sleep_until_poked(struct tri_sched *sched) {
                                                 memory_order_seq_cst, memory_order_relaxed);
         return;
     }
-    while (atomic_load_explicit(&sched->watch_asleep, memory_order_seq_cst) == 1)
+    /* ORDER acquire: pairs with whoever pokes. */
+    while (atomic_load_explicit(&sched->watch_asleep, memory_order_acquire) == 1)
         tri_os_wait(&sched->watch_asleep, 1, -1);
 }
 

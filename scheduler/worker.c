@@ -22,7 +22,7 @@
 
 _Thread_local struct tri_thread *tri_thread_current;
 
-/* ---- picking ---------------------------------------------------------------------------------- */
+/* ---- picking ------------------------------------------------------------------------------ */
 
 static struct tri_task *pop_queue(struct tri_worker *worker) {
     struct tri_task *task = worker->queue.head;
@@ -46,7 +46,7 @@ static struct tri_task *pick(struct tri_worker *worker) {
     return pick_fresh(worker);
 }
 
-/* ---- moving tasks ----------------------------------------------------------------------------- */
+/* ---- moving tasks ------------------------------------------------------------------------- */
 
 static void adopt(struct tri_worker *worker, struct tri_task *task) {
     tri_task_set_home(task, worker->id);
@@ -121,7 +121,7 @@ static bool steal(struct tri_worker *worker) {
     return false;
 }
 
-/* ---- exposing --------------------------------------------------------------------------------- */
+/* ---- exposing ----------------------------------------------------------------------------- */
 
 static void wake_one(struct tri_sched *sched) {
     for (uint32_t i = 0; i < sched->config.workers; i++) {
@@ -233,7 +233,7 @@ uint64_t tri_worker_tick(struct tri_worker *worker, uint64_t messages) {
     return now;
 }
 
-/* ---- idle ------------------------------------------------------------------------------------- */
+/* ---- idle --------------------------------------------------------------------------------- */
 
 static bool is_quitting(struct tri_sched *sched) {
     /* ORDER seq_cst: after P1 when a sleeper looks; elsewhere a poll. */
@@ -274,6 +274,7 @@ static bool spin(struct tri_worker *worker) {
         TRI_PAUSE();
         found = anything_to_do(worker);
     }
+    /* ORDER seq_cst: before the looks at the deques, here and in park. */
     uint32_t before = atomic_fetch_sub_explicit(&sched->spinning, 1, memory_order_seq_cst);
     /* Leaving with work as the last spinner: an exposer may have counted on us. */
     if (found && before == 1 && deque_anywhere(sched)) wake_one(sched);
@@ -283,15 +284,16 @@ static bool spin(struct tri_worker *worker) {
 static void park(struct tri_worker *worker) {
     struct tri_sched *sched = worker->sched;
     tri_park_announce(&worker->park);
+    /* ORDER seq_cst: an exposer that does not count us is seen by the look that follows. */
     atomic_fetch_add_explicit(&sched->parked, 1, memory_order_seq_cst);
     if (anything_to_do(worker)) {
         tri_park_cancel(&worker->park);
     } else {
         tri_count_add(&worker->parks, 1);
-        while (tri_park_is_parked(&worker->park))
-            tri_os_wait(&worker->park.state, TRI_PARKED, -1);
+        while (tri_park_is_parked(&worker->park)) tri_os_wait(&worker->park.state, TRI_PARKED, -1);
     }
-    atomic_fetch_sub_explicit(&sched->parked, 1, memory_order_seq_cst);
+    /* ORDER relaxed: a hint from here on. */
+    atomic_fetch_sub_explicit(&sched->parked, 1, memory_order_relaxed);
     tri_watch_poke(sched);
     worker->tick_ns = 0; /* the time asleep is nobody's cost */
     worker->tick_at = tri_count_read(&worker->calls) + TRI_TICK_CALLS_FIRST;
@@ -316,7 +318,7 @@ void tri_worker_notify(struct tri_worker *worker) {
     tri_os_wake(&worker->park.state, 1);
 }
 
-/* ---- threads ---------------------------------------------------------------------------------- */
+/* ---- threads ------------------------------------------------------------------------------ */
 
 bool tri_thread_enter_slow(struct tri_thread *thread) {
     tri_bias_leave(&thread->bias);
@@ -328,8 +330,8 @@ bool tri_thread_enter_slow(struct tri_thread *thread) {
     return mine;
 }
 
-/* A task that was overdue the last time gets a thread of its own at once, so that nobody has to wait
- * until the watch notices. False: no thread or nothing plain to run; it runs here. */
+/* A task that was overdue the last time gets a thread of its own at once, so that nobody has to
+ * wait until the watch notices. False: no thread or nothing plain to run; it runs here. */
 static TRI_NOINLINE bool send_away(struct tri_worker *worker, struct tri_task *task) {
     struct tri_sched *sched = worker->sched;
     pthread_mutex_lock(&sched->lock);
@@ -351,8 +353,7 @@ static bool work(struct tri_thread *thread, struct tri_worker *worker) {
     struct tri_sched *sched = worker->sched;
     for (;;) {
         /* ORDER relaxed: REVOKE cannot be carried out while we are inside; the rest are hints. */
-        uint32_t attention =
-            atomic_load_explicit(&thread->bias.attention, memory_order_relaxed);
+        uint32_t attention = atomic_load_explicit(&thread->bias.attention, memory_order_relaxed);
         if (TRI_UNLIKELY(attention & (TRI_ATTENTION_TICK | TRI_ATTENTION_HUNGRY)))
             attend(thread, worker, attention);
         if (TRI_UNLIKELY(!tri_inbox_looks_empty(&worker->inbox))) drain_inbox(worker);
@@ -438,7 +439,7 @@ struct tri_thread *tri_sched_spare(struct tri_sched *sched) {
     return count < limit ? thread_create(sched, "troupe-extra") : NULL;
 }
 
-/* ---- lifecycle -------------------------------------------------------------------------------- */
+/* ---- lifecycle ---------------------------------------------------------------------------- */
 
 static struct tri_worker *worker_create(struct tri_sched *sched, uint32_t index) {
     struct tri_worker *worker =

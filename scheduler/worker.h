@@ -72,7 +72,8 @@ struct tri_ops {
     bool (*send_away)(struct tri_worker *worker, struct tri_thread *thread, struct tri_task *task);
     /* Runs that handler, on that thread. */
     void (*run_away)(struct tri_thread *thread);
-    /* thread has come back from a handler that it ran without a worker: requeue or finish its task. */
+    /* thread has come back from a handler that it ran without a worker: requeue or finish its task.
+     */
     void (*returned)(struct tri_worker *worker, struct tri_thread *thread);
 };
 
@@ -98,10 +99,10 @@ struct tri_worker {
 
     /* ---- owner: the thread that runs the worker ---- */
     _Alignas(TRI_LINE_PAIR) struct tri_sched *sched;
-    uint16_t id; /* constant, from 1 */
-    struct tri_queue queue; /* FIFO */
-    struct tri_fresh fresh; /* LIFO of new tasks */
-    uint32_t picks;         /* while the LIFO is in use */
+    uint16_t id;               /* constant, from 1 */
+    struct tri_queue queue;    /* FIFO */
+    struct tri_fresh fresh;    /* LIFO of new tasks */
+    uint32_t picks;            /* while the LIFO is in use */
     _Atomic uint32_t runnable; /* queue and fresh together; others read it as a hint */
     uint32_t ticks;            /* looks at the clock so far */
     uint32_t average_ns;       /* per message received or sent, between the last two ticks */
@@ -118,15 +119,15 @@ struct tri_worker {
 
 struct tri_thread {
     struct tri_bias bias;
-    struct tri_worker *worker;    /* under sched->lock, or by the thread itself while inside */
+    struct tri_worker *worker; /* under sched->lock, or by the thread itself while inside */
     struct tri_sched *sched;
     struct tri_task *_Atomic current; /* writer: thread; the task whose handler runs */
-    struct tri_task back;         /* goes into the inbox of `lost` when the handler has returned */
-    struct tri_worker *away_for;  /* of a thread that runs one handler for a worker, else NULL */
-    struct tri_thread *next;      /* under sched->lock: spares */
-    struct tri_thread *next_all;  /* under sched->lock */
+    struct tri_task back;        /* goes into the inbox of `lost` when the handler has returned */
+    struct tri_worker *away_for; /* of a thread that runs one handler for a worker, else NULL */
+    struct tri_thread *next;     /* under sched->lock: spares */
+    struct tri_thread *next_all; /* under sched->lock */
     pthread_t handle;
-    _Atomic uint32_t bound;       /* futex word: 1 when a worker was bound or it must quit */
+    _Atomic uint32_t bound; /* futex word: 1 when a worker was bound or it must quit */
 };
 
 struct tri_sched_config {

@@ -31,7 +31,7 @@ typedef struct tr_runtime tr_runtime;
 /* A batch of sends from a thread that is no actor; runtime.h. */
 typedef struct tr_outbox tr_outbox;
 
-/* ---- exit reasons ---------------------------------------------------------------------------- */
+/* ---- exit reasons ------------------------------------------------------------------------- */
 
 typedef enum tr_reason_kind {
     TR_REASON_NORMAL = 0,   /* the actor ended itself, or was stopped by tr_stop */
@@ -59,7 +59,7 @@ TR_API bool tr_reason_equal(const tr_reason *a, const tr_reason *b);
  * closing zero, as snprintf does. */
 TR_API size_t tr_reason_format(const tr_reason *reason, char *text, size_t text_bytes);
 
-/* ---- behaviors ------------------------------------------------------------------------------- */
+/* ---- behaviors ---------------------------------------------------------------------------- */
 
 /* Handles one message. state is the actor's private state, payload the message's bytes (owned by
  * the runtime, valid until the handler returns). */
@@ -103,9 +103,9 @@ typedef struct tr_behavior {
 #define TR_INIT(B, ARG, SELF, ME, ARGUMENT)                                                        \
     typedef ARG B##_init_arg_;                                                                     \
     static inline tr_status B##_on_init(tr_self *SELF, struct B *ME,                               \
-                                        const B##_init_arg_ *ARGUMENT);         \
+                                        const B##_init_arg_ *ARGUMENT);                            \
     static tr_status B##_init_thunk_(tr_self *tri_self, void *tri_state, const void *tri_arg) {    \
-        return B##_on_init(tri_self, (struct B *)tri_state, (const B##_init_arg_ *)tri_arg);                 \
+        return B##_on_init(tri_self, (struct B *)tri_state, (const B##_init_arg_ *)tri_arg);       \
     }                                                                                              \
     static inline tr_status B##_on_init(TR_UNUSED tr_self *SELF, TR_UNUSED struct B *ME,           \
                                         TR_UNUSED const B##_init_arg_ *ARGUMENT)
@@ -150,7 +150,7 @@ typedef struct tr_behavior {
     TRI_BEHAVIOR(B, (uint32_t)sizeof(B##_init_arg_), B##_init_thunk_, B##_terminate_thunk_,        \
                  __VA_ARGS__)
 
-/* ---- inside a handler ------------------------------------------------------------------------ */
+/* ---- inside a handler --------------------------------------------------------------------- */
 /* Threads, for all of these: the thread that runs the handler, while it runs. */
 
 /* This actor's own address. */

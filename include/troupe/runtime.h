@@ -29,7 +29,7 @@ extern "C" {
 #define TR_MILLISECONDS(N) ((int64_t)(N)*1000000)
 #define TR_SECONDS(N) ((int64_t)(N)*1000000000)
 
-/* ---- configuration --------------------------------------------------------------------------- */
+/* ---- configuration ------------------------------------------------------------------------ */
 
 /* Where memory comes from. All three or none. Must be callable from any thread. */
 typedef struct tr_allocator {
@@ -78,7 +78,7 @@ TR_API TR_CHECKED tr_status tr_config_check(const tr_config *config, char *text,
  * (rounded up), at least 1. The default of tr_config.workers. Threads: any. */
 TR_API uint32_t tr_available_cpus(void);
 
-/* ---- lifecycle ------------------------------------------------------------------------------- */
+/* ---- lifecycle ---------------------------------------------------------------------------- */
 
 /* Starts a runtime; config may be NULL. The config is copied.
  * Owns: on success the caller owns *runtime until tr_runtime_destroy.
@@ -103,7 +103,7 @@ TR_API tr_status tr_runtime_stop(tr_runtime *runtime, int64_t timeout_ns);
  * Threads: one, while no other call on this runtime is under way or will follow. */
 TR_API tr_status tr_runtime_destroy(tr_runtime *runtime);
 
-/* ---- from a thread that is no actor ---------------------------------------------------------- */
+/* ---- from a thread that is no actor ------------------------------------------------------- */
 
 /* Sends one message; it is on its way when the call returns. Errors: those of tr_self_send and
  * TR_STOPPING. Threads: any; on a thread that is inside a handler of this runtime it is that
@@ -139,15 +139,15 @@ TR_API bool tr_is_alive(tr_runtime *runtime, tr_ref actor);
 /* Sends a request and waits for the reply. reply_bytes must equal reply_type->size_bytes unless the
  * reply is raw; then it is the room in reply, and a longer answer is TR_TOO_LARGE.
  * Errors: TR_TIMEOUT, TR_NO_ACTOR (the target has ended, or ended with the request unread),
- * TR_UNHANDLED (no handler for the request), TR_WRONG_TYPE, TR_STOPPING, TR_LIMIT (max_calls), TR_WOULD_DEADLOCK (from a handler of this
- * runtime) and those of tr_foreign_send. timeout_ns < 0 waits without limit.
- * Threads: foreign. Blocks. */
+ * TR_UNHANDLED (no handler for the request), TR_WRONG_TYPE, TR_STOPPING, TR_LIMIT (max_calls),
+ * TR_WOULD_DEADLOCK (from a handler of this runtime) and those of tr_foreign_send. timeout_ns < 0
+ * waits without limit. Threads: foreign. Blocks. */
 TR_API TR_CHECKED tr_status tr_foreign_call(tr_runtime *runtime, tr_ref to, int64_t timeout_ns,
                                             const tr_message_type *reply_type, void *reply,
                                             size_t reply_bytes, const tr_message_type *type,
                                             const void *payload, size_t bytes);
 
-/* ---- outbox ---------------------------------------------------------------------------------- */
+/* ---- outbox ------------------------------------------------------------------------------- */
 /* Batches sends of one foreign thread: messages to one target in a row travel together and cost a
  * fraction of a plain send. Up to 64 are held back until the target changes, 64 are reached, or
  * tr_outbox_flush. Nothing is promised between what two threads send; flush before you tell another
@@ -161,7 +161,7 @@ TR_API tr_status tr_outbox_flush(tr_outbox *outbox);
 /* Flushes and frees; NULL is fine. Before tr_runtime_destroy. */
 TR_API void tr_outbox_destroy(tr_outbox *outbox);
 
-/* ---- what happens inside --------------------------------------------------------------------- */
+/* ---- what happens inside ------------------------------------------------------------------ */
 
 typedef enum tr_dead_reason {
     TR_DEAD_NO_ACTOR = 0,    /* sent to an actor that had ended */
