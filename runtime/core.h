@@ -224,8 +224,7 @@ struct tr_runtime {
     pthread_mutex_t lock;
     tr_outbox outboxes;       /* list head, under lock */
     struct tri_counters past; /* of destroyed outboxes and what nobody owns, under lock */
-    struct tri_cell **cells;  /* under lock: made so far */
-    uint32_t cell_count;
+    uint32_t cell_count;      /* under lock: made so far */
     struct tri_cell *_Atomic *cell_index;
     struct tri_cell *free_cells;
     pthread_mutex_t dead_lock;
@@ -263,35 +262,62 @@ static inline bool tri_is_signal(const tr_message_type *type) {
     return type == &tri_signal_init || type == &tri_signal_stop;
 }
 
+/* ---- biased lock -------------------------------------------------------------------------- */
+
+/* The worker of the calling handler, or NULL when it was taken over meanwhile. */
+static inline struct tri_local *tri_self_enter(tr_self *self) {
+    if (TRI_UNLIKELY(tri_bias_enter(&self->thread.bias) & TRI_ATTENTION_REVOKE) &&
+        !tri_thread_enter_slow(&self->thread))
+        return NULL;
+    return tri_local_of(self->thread.worker);
+}
+
+static inline void tri_self_leave(tr_self *self) {
+    tri_bias_leave(&self->thread.bias);
+}
+
 /* ---- actor.c ------------------------------------------------------------------------------ */
 
 extern const struct tri_ops tri_actor_ops;
 
+/* ---- send.c ------------------------------------------------------------------------------- */
+
+/* What is wrong with a send; TR_OK when nothing is. */
+tr_status tri_check_send(const struct tr_runtime *rt, tr_ref to, const tr_message_type *type,
+                         const void *payload, size_t bytes);
+/* To an actor at home: straight to its private lane. */
+void tri_local_append(struct tri_local *local, struct tri_slot *slot, struct tri_record *record);
 /* Publishes the worker's open chain. */
 void tri_local_publish(struct tri_local *local);
-/* Begins a new incarnation in a free slot whose plain fields are the caller's. state: NULL when it
- * fits the slot. Returns its address. */
-tr_ref tri_slot_begin(struct tr_runtime *rt, struct tri_slot *slot, const tr_behavior *behavior,
-                      void *state);
 /* Answers a call with a message, or counts a late reply. TR_NOMEM: nothing was changed. */
 tr_status tri_send_reply(struct tr_runtime *rt, struct tri_counters *counters,
                          struct tri_arena *arena, uint64_t call, uint64_t sender,
                          const tr_message_type *type, const void *payload, uint32_t bytes);
+/* Wakes whoever must act on a token that the caller took from the slot's lane. waker: worker id,
+ * or 0. */
+void tri_slot_deliver(struct tr_runtime *rt, struct tri_slot *slot, uint16_t waker);
+/* Wakes the actor without a message, so that it looks at its life word. */
+void tri_slot_poke(struct tr_runtime *rt, struct tri_slot *slot, uint16_t waker);
+
+/* ---- slot.c ------------------------------------------------------------------------------- */
+
+/* Puts the token of a free slot, held by its home, to rest. */
+void tri_slot_rest_free(struct tri_local *local, struct tri_slot *slot);
+/* Keeps a free slot for the next spawn. */
+void tri_slot_put_free(struct tri_local *local, struct tri_slot *slot);
+/* Begins a new incarnation in a free slot whose plain fields are the caller's. state: NULL when it
+ * fits the slot. Returns its address. */
+tr_ref tri_slot_begin(struct tr_runtime *rt, struct tri_slot *slot, const tr_behavior *behavior,
+                      void *state);
 /* Large state, zeroed; *state stays NULL when none is needed. False: no memory. */
 bool tri_state_alloc(struct tr_runtime *rt, const tr_behavior *behavior, void **state);
 void tri_state_free(struct tr_runtime *rt, const tr_behavior *behavior, void *state);
-/* Counts every record of the list as dead and frees it. At most `most`; true: some are left. */
-bool tri_list_bury(struct tr_runtime *rt, struct tri_counters *counters, struct tri_arena *arena,
-                   struct tri_list *list, uint32_t slot_index, tr_dead_reason reason,
-                   uint32_t most);
-/* Wakes whoever must act on a token that the caller took from the slot's lane. */
-void tri_slot_deliver(struct tr_runtime *rt, struct tri_slot *slot, uint16_t waker);
 tr_status tri_check_behavior(const tr_behavior *behavior);
-/* Wakes the actor without a message, so that it looks at its life word. waker: worker id or 0. */
-void tri_slot_poke(struct tr_runtime *rt, struct tri_slot *slot, uint16_t waker);
-/* What is wrong with a send; TR_OK when nothing is. */
-tr_status tri_check_send(const struct tr_runtime *rt, tr_ref to, const tr_message_type *type,
-                         const void *payload, size_t bytes);
+
+/* ---- self.c -------------------------------------------------------------------------------- */
+
+/* The actor ends after the running handler; the first reason given counts. */
+void tri_self_set_reason(tr_self *self, tr_reason reason);
 
 /* ---- foreign.c ---------------------------------------------------------------------------- */
 
@@ -319,6 +345,10 @@ void tri_calls_abandon(struct tr_runtime *rt);
 /* Counts a message that nobody will handle, remembers it, and tells a waiting caller. */
 void tri_dead(struct tr_runtime *rt, struct tri_counters *counters, uint64_t to,
               const tr_message_type *type, uint64_t sender, tr_dead_reason reason);
+/* Counts every record of the list as dead and frees it. At most `most`; true: some are left. */
+bool tri_list_bury(struct tr_runtime *rt, struct tri_counters *counters, struct tri_arena *arena,
+                   struct tri_list *list, uint32_t slot_index, tr_dead_reason reason,
+                   uint32_t most);
 
 /* ---- config.c, host.c --------------------------------------------------------------------- */
 

@@ -36,6 +36,19 @@ void tri_dead(struct tr_runtime *rt, struct tri_counters *counters, uint64_t to,
     pthread_mutex_unlock(&rt->dead_lock);
 }
 
+bool tri_list_bury(struct tr_runtime *rt, struct tri_counters *counters, struct tri_arena *arena,
+                   struct tri_list *list, uint32_t slot_index, tr_dead_reason reason,
+                   uint32_t most) {
+    for (; list->count > 0 && most > 0; most--) {
+        struct tri_record *record = tri_list_pop(list);
+        uint64_t to =
+            slot_index == UINT32_MAX ? 0 : (uint64_t)slot_index << 32 | record->generation;
+        tri_dead(rt, counters, to, record->type, record->sender, reason);
+        tri_record_free(arena, record);
+    }
+    return list->count > 0;
+}
+
 size_t tr_runtime_dead_letters(tr_runtime *rt, tr_dead_letter *letters, size_t count) {
     if (rt == NULL || letters == NULL) return 0;
     pthread_mutex_lock(&rt->dead_lock);

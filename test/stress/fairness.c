@@ -22,7 +22,7 @@ struct course {
     tr_runtime *rt;
     uint32_t count, batch;
     uint64_t quota;
-    tr_ref probed;
+    tr_ref probed, runners[ACTORS_MAX];
     _Atomic uint64_t calls, worst_wait; /* written on the worker, one handler at a time */
     _Atomic bool over;
     _Atomic uint64_t laps[ACTORS_MAX]; /* of each runner, when the first was through */
@@ -93,7 +93,13 @@ TR_HANDLER(probed, probe, self, me, msg) {
         atomic_store_explicit(&course->worst_wait, wait, memory_order_relaxed);
 }
 
-TR_BEHAVIOR_INIT(probed, TR_ON(probed, probe))
+/* The start: from a handler, so that nobody runs before everybody may. */
+TR_HANDLER(probed, prompt, self, me, msg) {
+    for (uint32_t i = 0; i < me->course->count; i++)
+        stress_ok("tr_send", tr_send(self, me->course->runners[i], again));
+}
+
+TR_BEHAVIOR_INIT(probed, TR_ON(probed, probe), TR_ON(probed, prompt))
 
 static void check_shares(struct course *course, bool flooded) {
     uint64_t sum = 0;
@@ -117,23 +123,21 @@ static void one_round(struct stress *stress) {
     course->count = 2 + stress_below(stress, ACTORS_MAX - 1);
     course->quota = (uint64_t)(200 * course->batch * stress->scale);
     struct start start = {course, 0};
-    tr_ref runners[ACTORS_MAX];
     stress_ok("tr_spawn_wait", tr_spawn_wait(course->rt, &probed_behavior, &start, STRESS_LONG,
                                              &course->probed));
     for (uint32_t i = 0; i < course->count; i++) {
         start.index = i;
         stress_ok("tr_foreign_spawn",
-                  tr_foreign_spawn(course->rt, &runner_behavior, &start, &runners[i]));
+                  tr_foreign_spawn(course->rt, &runner_behavior, &start, &course->runners[i]));
     }
-    for (uint32_t i = 0; i < course->count; i++)
-        stress_ok("tr_send", tr_send(course->rt, runners[i], again));
+    stress_ok("tr_send", tr_send(course->rt, course->probed, prompt));
     bool flooded = stress_below(stress, 2) == 0;
     while (!atomic_load_explicit(&course->over, memory_order_acquire)) {
         if (flooded)
             for (int i = 0; i < 50; i++)
-                stress_ok("tr_send", tr_send(course->rt, runners[0], flood));
-        stress_ok("tr_send",
-                  tr_send(course->rt, runners[stress_below(stress, course->count)], prompt));
+                stress_ok("tr_send", tr_send(course->rt, course->runners[0], flood));
+        tr_ref to = course->runners[stress_below(stress, course->count)];
+        stress_ok("tr_send", tr_send(course->rt, to, prompt));
         usleep(200);
         stress_progress();
     }

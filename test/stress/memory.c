@@ -81,7 +81,8 @@ static uint64_t one_round(struct stress *stress) {
         {1, 1, 0}, {1, 1, 200}, {1, 1, 2000}, {1, PEERS, 0}, {1, PEERS, 2000}, {PEERS, 1, 0},
     };
     if (stress->fixed_workers == 0) stress->config.workers = 1 + stress->round % 2;
-    stress->config.batch = stress->config.activation_us = 0; /* the bound is one of the defaults */
+    /* The bound is one of the defaults. */
+    stress->config.batch = stress->config.activation_us = stress->config.overdue_us = 0;
     struct works *works = stress_alloc(sizeof *works);
     works->rt = stress_start(stress);
     const struct shape *shape = &shapes[stress_below(stress, 6)];
