@@ -219,8 +219,8 @@ struct tr_runtime {
     struct tri_sched sched;
     struct tri_gate *gates;
     _Atomic uint32_t stopping;
-    bool stopped;      /* writer: tr_runtime_stop */
-    uint64_t swept_ns; /* watch: when actors were last marked for the stop */
+    _Atomic bool stopped; /* writer: tr_runtime_stop */
+    uint64_t swept_ns;    /* watch: when actors were last marked for the stop */
     pthread_mutex_t lock;
     tr_outbox outboxes;       /* list head, under lock */
     struct tri_counters past; /* of destroyed outboxes and what nobody owns, under lock */
@@ -287,6 +287,9 @@ tr_status tri_check_send(const struct tr_runtime *rt, tr_ref to, const tr_messag
                          const void *payload, size_t bytes);
 /* To an actor at home: straight to its private lane. */
 void tri_local_append(struct tri_local *local, struct tri_slot *slot, struct tri_record *record);
+/* tr_self_send without its short cut; the only way for signals, which are not counted. */
+tr_status tri_self_send_slow(tr_self *self, tr_ref to, const tr_message_type *type,
+                             const void *payload, size_t bytes);
 /* Publishes the worker's open chain. */
 void tri_local_publish(struct tri_local *local);
 /* Answers a call with a message, or counts a late reply. TR_NOMEM: nothing was changed. */

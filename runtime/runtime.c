@@ -56,13 +56,15 @@ static void sweep(struct tr_runtime *rt) {
     }
 }
 
-static void on_watch_tick(void *context) {
+static int64_t on_watch_tick(void *context) {
     struct tr_runtime *rt = context;
-    if (!tri_is_stopping(rt)) return;
+    if (!tri_is_stopping(rt)) return INT64_MAX;
     uint64_t now = tri_clock_ns();
-    if (rt->swept_ns != 0 && now - rt->swept_ns < SWEEP_AGAIN_NS) return;
-    sweep(rt);
-    rt->swept_ns = now;
+    if (rt->swept_ns == 0 || now - rt->swept_ns >= SWEEP_AGAIN_NS) {
+        sweep(rt);
+        rt->swept_ns = now;
+    }
+    return SWEEP_AGAIN_NS;
 }
 
 static void make_node(struct tr_runtime *rt) {
@@ -152,9 +154,9 @@ tr_status tr_runtime_start(const tr_config *config, tr_runtime **runtime) {
 
 void tr_runtime_request_stop(tr_runtime *rt) {
     if (rt == NULL) return;
-    /* ORDER seq_cst: before the look at the watch's word in tri_watch_poke. */
-    atomic_store_explicit(&rt->stopping, 1, memory_order_seq_cst);
-    tri_watch_poke(&rt->sched);
+    /* ORDER seq_cst: before the alarm. */
+    if (atomic_exchange_explicit(&rt->stopping, 1, memory_order_seq_cst) == 0)
+        tri_watch_alarm(&rt->sched);
 }
 
 static void pass_gate(struct tri_gate *gate) {
@@ -225,7 +227,8 @@ static void bury_the_rest(struct tr_runtime *rt) {
 tr_status tr_runtime_stop(tr_runtime *rt, int64_t timeout_ns) {
     if (rt == NULL) return TR_INVALID;
     if (tri_self_here(rt) != NULL) return TR_WOULD_DEADLOCK;
-    if (rt->stopped) return TR_OK;
+    /* ORDER acquire: pairs with the store below, when another thread stopped it. */
+    if (atomic_load_explicit(&rt->stopped, memory_order_acquire)) return TR_OK;
     uint64_t start = tri_clock_ns();
     tr_runtime_request_stop(rt);
     pass_gates(rt);
@@ -241,13 +244,17 @@ tr_status tr_runtime_stop(tr_runtime *rt, int64_t timeout_ns) {
     tri_sched_quit(&rt->sched);
     bury_the_rest(rt);
     tri_calls_abandon(rt);
-    rt->stopped = true;
+    /* ORDER release: pairs with the loads here. */
+    atomic_store_explicit(&rt->stopped, true, memory_order_release);
     return TR_OK;
 }
 
 tr_status tr_runtime_destroy(tr_runtime *rt) {
     if (rt == NULL) return TR_OK;
-    if (!rt->stopped || rt->outboxes.next != &rt->outboxes) return TR_BUSY;
+    /* ORDER acquire: see tr_runtime_stop. */
+    if (!atomic_load_explicit(&rt->stopped, memory_order_acquire) ||
+        rt->outboxes.next != &rt->outboxes)
+        return TR_BUSY;
     free_parts(rt);
     return TR_OK;
 }

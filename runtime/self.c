@@ -37,7 +37,7 @@ void tr_exit(tr_self *self, tr_reason reason) {
 }
 
 tr_status tr_self_stop(tr_self *self, tr_ref actor) {
-    return tr_self_send(self, actor, &tri_signal_stop, NULL, 0);
+    return tri_self_send_slow(self, actor, &tri_signal_stop, NULL, 0);
 }
 
 tr_status tr_self_kill(tr_self *self, tr_ref actor) {

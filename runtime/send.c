@@ -157,12 +157,14 @@ static tr_status local_send(struct tri_local *local, uint64_t to, uint64_t sende
 }
 
 /* Everything that is not plain: checks in full, then sends. */
-static __attribute__((noinline)) tr_status send_slow(tr_self *self, tr_ref to,
-                                                     const tr_message_type *type,
-                                                     const void *payload, size_t bytes) {
+tr_status tri_self_send_slow(tr_self *self, tr_ref to, const tr_message_type *type,
+                             const void *payload, size_t bytes) {
     if (type != NULL && type->size_bytes == 0 && !type->raw) bytes = 0;
     tr_status status = tri_check_send(self->rt, to, type, payload, bytes);
-    if (status != TR_OK) return status;
+    if (status != TR_OK) {
+        tri_self_leave(self); /* tr_self_send may be inside already */
+        return status;
+    }
     struct tri_local *local = tri_self_enter(self);
     if (local == NULL) return tri_foreign_post(self->rt, to, self->id, true, type, payload, bytes);
     status = local_send(local, to.id, self->id, type, payload, (uint32_t)bytes);
@@ -228,18 +230,18 @@ static TRI_NOINLINE tr_status crowd_and_leave(tr_self *self, struct tri_local *l
 tr_status tr_self_send(tr_self *self, tr_ref to, const tr_message_type *type, const void *payload,
                        size_t bytes) {
     if (TRI_UNLIKELY(to.node != self->node || bytes != type->size_bytes || bytes > TRI_PLAIN_BYTES))
-        return send_slow(self, to, type, payload, bytes);
+        return tri_self_send_slow(self, to, type, payload, bytes);
     if (TRI_UNLIKELY(!tri_bias_enter_quick(&self->thread.bias)))
-        return send_slow(self, to, type, payload, bytes);
+        return tri_self_send_slow(self, to, type, payload, bytes);
     struct tri_local *local = tri_local_of(self->thread.worker);
     struct tri_slot *slot =
         tri_chunks_find(self->chunks, self->chunk_limit, (uint32_t)(to.id >> 32));
     if (TRI_UNLIKELY(slot == NULL || tri_life_peek(&slot->life) != (uint32_t)to.id ||
                      !tri_arena_has(&local->arena, plain_room(bytes))))
-        return send_slow(self, to, type, payload, bytes);
+        return tri_self_send_slow(self, to, type, payload, bytes);
     if (TRI_LIKELY(tri_task_home(&slot->task) == local->worker.id)) {
         if (TRI_UNLIKELY(tri_lane_has_messages(&slot->lane)))
-            return send_slow(self, to, type, payload, bytes);
+            return tri_self_send_slow(self, to, type, payload, bytes);
         tri_list_append(&slot->list, take_plain(local, self, to.id, type, payload, bytes));
         struct tri_task *task = &slot->task;
         if (!(task->flags & TRI_TASK_ACTIVE)) {
@@ -252,7 +254,7 @@ tr_status tr_self_send(tr_self *self, tr_ref to, const tr_message_type *type, co
             return crowd_and_leave(self, local, slot);
     } else {
         if (TRI_UNLIKELY(local->chain.target != slot || local->chain.count >= TRI_CHAIN_MAX - 1))
-            return send_slow(self, to, type, payload, bytes);
+            return tri_self_send_slow(self, to, type, payload, bytes);
         struct tri_record *record = take_plain(local, self, to.id, type, payload, bytes);
         local->chain.last->next = record;
         local->chain.last = record;

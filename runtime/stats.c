@@ -44,8 +44,8 @@ tr_status tr_runtime_stats(tr_runtime *rt, tr_stats *stats) {
     pthread_mutex_unlock(&rt->lock);
     sum.takeovers = tri_count_read(&sched->takeovers);
     /* ORDER relaxed: a statistic. */
-    sum.threads =
-        atomic_load_explicit(&sched->thread_count, memory_order_relaxed) + (rt->stopped ? 0u : 1u);
+    sum.threads = atomic_load_explicit(&sched->thread_count, memory_order_relaxed) +
+                  (atomic_load_explicit(&rt->stopped, memory_order_relaxed) ? 0u : 1u);
     sum.slot_bytes = tri_table_bytes(&rt->table);
     sum.message_bytes = tri_pool_bytes(&rt->pool);
     sum.size = stats->size < sizeof sum ? stats->size : sizeof sum;

