@@ -371,6 +371,7 @@ static inline enum outcome activate(tr_self *self, struct tri_local *local, stru
     /* ORDER relaxed: read by others as a hint, and by a revoker after the handshake. */
     atomic_store_explicit(&thread->current, task, memory_order_relaxed);
     self->id = (uint64_t)slot->index << 32 | (tri_life_peek(&slot->life) & TRI_LIFE_GENERATION);
+    local->running = slot;
     local->throttle = NULL;
     local->budget = local->batch;
     do {

@@ -160,6 +160,7 @@ struct tri_local {
         uint32_t count;
     } chain;
     struct tri_ahead ahead;
+    struct tri_slot *running;  /* the actor of the current or last activation */
     struct tri_slot *throttle; /* a crowded target of the running handler */
     bool spawned_many;         /* the running handler made more actors than should wait */
     uint32_t budget;           /* messages left in the running activation */

@@ -51,7 +51,7 @@ void tri_local_publish(struct tri_local *local) {
 }
 
 static TRI_NOINLINE void crowd(struct tri_local *local, struct tri_slot *slot) {
-    throttle(local, slot);
+    if (slot != local->running) throttle(local, slot); /* nobody steps behind itself */
     /* ORDER relaxed: a hint. */
     atomic_store_explicit(&slot->crowded, 1, memory_order_relaxed);
 }

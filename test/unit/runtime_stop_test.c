@@ -284,9 +284,12 @@ Test(stop, no_call_changes_errno) {
     STATUS_KEEPS_ERRNO(tr_runtime_stop(rt, -1));
     STATUS_KEEPS_ERRNO(tr_runtime_destroy(rt));
     cr_assert_null(errno_lost, "%s", errno_lost);
+}
+
+Test(stop, looking_for_the_cpus_does_not_change_errno) {
+    tr_runtime *rt;
     KEEPS_ERRNO((void)tr_available_cpus());
-    config.workers = 0;
-    STATUS_KEEPS_ERRNO(tr_runtime_start(&config, &rt));
+    STATUS_KEEPS_ERRNO(tr_runtime_start(NULL, &rt));
     (void)tr_runtime_stop(rt, -1);
     (void)tr_runtime_destroy(rt);
     cr_assert_null(errno_lost, "%s", errno_lost);
