@@ -17,13 +17,14 @@
  *   old was ARMED: the token is mine:        (private list empty, token held)
  *     read home, push to its inbox           CAS(lane, 0 -> ARMED)                 L3
  *                                              fails: a chain is there; go on running
- *                                            (to move the actor, token at rest)
+ *                                            (to move the actor; any thread, to end it)
  *                                            CAS(lane, ARMED -> 0)                 L4
  *
  * Orders: L1 is acq_rel: release publishes the chain's records to L2; acquire, when it took ARMED,
  * pairs with L3 so that the `home` read next is the one of the worker that armed. L2 is acquire.
  * L3 is seq_cst on success: besides the release for L1 it is one half of the agreement with a
- * killer (runtime/life.h). L4 is acquire: a killer reads home next, like a sender.
+ * killer (runtime/life.h). L4 is seq_cst for the same agreement, and acquires like L1: a killer
+ * reads home next, like a sender.
  *
  * Progress: push is lock-free, absorb and arm are wait-free. Exclusion: absorb, arm only by the
  * home; arm only with the token. The CAS never meets the ABA problem: a sender does not look behind

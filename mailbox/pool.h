@@ -35,7 +35,8 @@
 /* One page: its records are freed close together, and its header is found by masking. */
 #define TRI_CHUNK_BYTES 4096
 #define TRI_SPAN_CHUNKS 64
-/* Chunks an arena keeps (256 KiB), and how many travel between arena and pool at a time. */
+/* Chunks an arena keeps (256 KiB; half of them go to the pool when there are more), and how many it
+ * takes from the pool at a time. */
 #define TRI_ARENA_CACHE 64
 #define TRI_ARENA_BATCH 16
 /* Free chunks the pool keeps before it gives spans back: 4 MiB. */
@@ -59,7 +60,7 @@ struct tri_pool {
     pthread_mutex_t lock;         /* guards all below */
     struct tri_span spans;        /* list head: spans with free chunks */
     uint32_t free_count;          /* chunks in them */
-    uint64_t held_bytes;          /* of all spans; also read without the lock for statistics */
+    uint64_t held_bytes;          /* of all spans */
     _Atomic uint64_t owned_bytes; /* separately allocated payloads alive */
 };
 

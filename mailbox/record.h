@@ -2,7 +2,7 @@
  * A message in memory. 32 bytes of header, then the payload, inline up to TRI_INLINE_BYTES, else
  * one owned allocation whose pointer stands in its place.
  *
- * Records are linked through `next` into lists (lane.h). The first record of a chain that goes
+ * Records are linked through `next` into lists. The first record of a chain that goes
  * through a shared lane has a struct tri_chain right in front of it.
  */
 #ifndef TROUPE_MAILBOX_RECORD_H

@@ -313,6 +313,8 @@ static inline enum outcome handle(tr_self *self, struct tri_local *local, struct
         enum outcome outcome = attend(self, local, slot);
         if (outcome != ON) return outcome;
     }
+    if (local->chain.target != NULL)
+        tri_local_publish(local); /* visible when the handler returns */
     tri_record_free(&local->arena, record);
     return ON;
 }
@@ -394,7 +396,6 @@ static inline enum outcome activate(tr_self *self, struct tri_local *local, stru
                                    : handle(self, local, slot, record);
         if (TRI_UNLIKELY(outcome != ON)) return outcome;
     } while (--local->budget != 0);
-    if (local->chain.target != NULL) tri_local_publish(local);
     uncrowd(slot);
     if (TRI_UNLIKELY(tri_life_peek(&slot->life) & TRI_LIFE_PENDING) && must_end(self, slot))
         return finish(self, local, slot) ? ENDED : LOST;
@@ -496,6 +497,7 @@ static void returned(struct tri_worker *worker, struct tri_thread *thread) {
     bool ended = self->exiting;
     tr_reason reason = self->reason;
     clear_exit(self);
+    atomic_store_explicit(&thread->current, NULL, memory_order_relaxed);
     if (ended)
         end_actor(local, slot, &reason);
     else

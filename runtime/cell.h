@@ -13,7 +13,7 @@
  *   state is gen | DONE              R2         state = gen | DONE                    R4
  *     take reply, status                        wake
  *   or, at the deadline:
- *   CAS(gen | WAITING -> gen | GONE) R5
+ *   CAS(gen | WAITING -> gen | FREE) R5
  *     failed: it is being filled; wait for DONE
  *
  * R4 is release and pairs with R2 acquire: the reply. R3 is acquire and pairs with R1: the cell's

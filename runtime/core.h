@@ -30,7 +30,7 @@
 #define TRI_CELL_BIT (UINT64_C(1) << 63)
 /* Payloads up to this size take the short way through tr_self_send. */
 #define TRI_PLAIN_BYTES 64
-/* What waking an actor costs the activation, in messages. */
+/* What the first wake of a new actor costs the activation, in messages. */
 #define TRI_WAKE_CHARGE 16
 /* Messages of one chain at most: the cost of publishing is spread over so many. */
 #define TRI_CHAIN_MAX 64
@@ -182,6 +182,7 @@ struct tr_self {
     uint64_t node;
     struct tri_slot *_Atomic *chunks; /* of the table */
     uint32_t chunk_limit;
+    uint32_t plain_bytes;      /* payloads up to this size take the short way */
     struct tri_record *record; /* NULL when terminate is all there is */
     uint64_t id;               /* of thread.current's actor */
     tr_handler_fn *away;       /* the handler that a thread without a worker is to run */

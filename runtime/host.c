@@ -2,6 +2,7 @@
  * What the machine gives this process. libuv knows the affinity mask; the cgroup's CPU quota is
  * read from the files of the kernel's cgroup interface (Documentation/admin-guide/cgroup-v2.rst,
  * and cgroup-v1 for older systems). */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <uv.h>
@@ -63,8 +64,10 @@ static uint32_t cgroup_quota(void) {
 }
 
 uint32_t tr_available_cpus(void) {
+    int saved = errno;
     uint32_t cpus = uv_available_parallelism();
     uint32_t quota = cgroup_quota();
     if (quota != 0 && quota < cpus) cpus = quota;
+    errno = saved;
     return cpus < 1 ? 1 : cpus > 256 ? 256 : cpus;
 }

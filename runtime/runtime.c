@@ -7,6 +7,7 @@
  * is queued when it sees the mark and ends. When as many have ended as were spawned, the threads
  * quit: what they still find in their inboxes belongs to free slots.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -41,6 +42,9 @@ static void prepare_thread(void *context, struct tri_thread *thread) {
     self->node = rt->node;
     self->chunks = rt->table.chunks;
     self->chunk_limit = rt->table.chunk_limit;
+    self->plain_bytes = rt->config.max_message_bytes < TRI_PLAIN_BYTES
+                            ? rt->config.max_message_bytes
+                            : TRI_PLAIN_BYTES;
 }
 
 /* Marks every actor that lives now for its end after what is queued. */
@@ -124,8 +128,7 @@ static void free_parts(struct tr_runtime *rt) {
     tri_free(&last, rt, sizeof *rt);
 }
 
-tr_status tr_runtime_start(const tr_config *config, tr_runtime **runtime) {
-    if (runtime == NULL) return TR_INVALID;
+static tr_status start(const tr_config *config, tr_runtime **runtime) {
     tr_config resolved;
     char text[160];
     tr_status status = tri_config_resolve(config, &resolved, text, sizeof text);
@@ -148,6 +151,14 @@ tr_status tr_runtime_start(const tr_config *config, tr_runtime **runtime) {
     }
     *runtime = rt;
     return TR_OK;
+}
+
+tr_status tr_runtime_start(const tr_config *config, tr_runtime **runtime) {
+    if (runtime == NULL) return TR_INVALID;
+    int saved = errno;
+    tr_status status = start(config, runtime);
+    errno = saved;
+    return status;
 }
 
 /* ---- stop --------------------------------------------------------------------------------- */
@@ -241,7 +252,9 @@ tr_status tr_runtime_stop(tr_runtime *rt, int64_t timeout_ns) {
         _Atomic uint32_t never = 0;
         tri_os_wait(&never, 0, nap);
     }
+    int saved = errno;
     tri_sched_quit(&rt->sched);
+    errno = saved;
     bury_the_rest(rt);
     tri_calls_abandon(rt);
     /* ORDER release: pairs with the loads here. */
@@ -255,6 +268,8 @@ tr_status tr_runtime_destroy(tr_runtime *rt) {
     if (!atomic_load_explicit(&rt->stopped, memory_order_acquire) ||
         rt->outboxes.next != &rt->outboxes)
         return TR_BUSY;
+    int saved = errno; /* free may change it */
     free_parts(rt);
+    errno = saved;
     return TR_OK;
 }

@@ -229,7 +229,8 @@ static TRI_NOINLINE tr_status crowd_and_leave(tr_self *self, struct tri_local *l
  * change; where one fails send_slow starts over. */
 tr_status tr_self_send(tr_self *self, tr_ref to, const tr_message_type *type, const void *payload,
                        size_t bytes) {
-    if (TRI_UNLIKELY(to.node != self->node || bytes != type->size_bytes || bytes > TRI_PLAIN_BYTES))
+    if (TRI_UNLIKELY(type == NULL || to.node != self->node || bytes != type->size_bytes ||
+                     bytes > self->plain_bytes || (payload == NULL && bytes != 0)))
         return tri_self_send_slow(self, to, type, payload, bytes);
     if (TRI_UNLIKELY(!tri_bias_enter_quick(&self->thread.bias)))
         return tri_self_send_slow(self, to, type, payload, bytes);

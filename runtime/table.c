@@ -61,7 +61,8 @@ uint32_t tri_table_reserve(struct tri_table *table, uint32_t want, uint32_t *fir
         if (got > want) got = want;
         if (got > table->capacity - used) got = table->capacity - used;
         *first = used;
-        atomic_store_explicit(&table->used, used + got, memory_order_relaxed);
+        /* ORDER release: pairs with sweep (runtime.c); the chunks below it are there. */
+        atomic_store_explicit(&table->used, used + got, memory_order_release);
     }
     pthread_mutex_unlock(&table->lock);
     return got;

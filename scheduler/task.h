@@ -25,7 +25,7 @@ enum {
     TRI_TASK_AWAY = 4,    /* runs on a thread that has lost the home to a take-over */
     TRI_TASK_FREE = 8,    /* its slot is not in use; a token that arrives goes back at once */
     TRI_TASK_THREAD = 32, /* no task: a thread that is back from an overdue handler */
-    TRI_TASK_LONG = 64,   /* was overdue the last time: runs on a thread of its own */
+    TRI_TASK_LONG = 64,   /* its handlers are overdue or near it: runs on a thread of its own */
     TRI_TASK_NEW = 16     /* has not been queued yet: starts from the LIFO when many wait */
 };
 

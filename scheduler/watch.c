@@ -2,8 +2,8 @@
  * The watch: one thread that looks at the workers once per `overdue_us` and takes a worker away
  * from a thread whose handler lasts longer, when there is anything the worker could do meanwhile.
  *
- * A handler is overdue when its thread was outside (in user code) at two ticks in a row with no
- * handler call between them. Taking over (bias.h has the handshake): the old thread keeps the one
+ * A handler is overdue when no handler call has begun since the last tick and its thread is outside
+ * (in user code). Taking over (bias.h has the handshake): the old thread keeps the one
  * actor it runs and sends like a foreign thread; a spare thread becomes the worker, with its queue,
  * inbox, deque and the homes of all its tasks. When the handler returns, the old thread hands its
  * actor back through the worker's inbox and becomes a spare itself.

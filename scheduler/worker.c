@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * The loop of a worker: pick, run, poll, expose, steal, spin, park.
  *
- * Order of one turn: inbox, one activation; exposing at ticks of the clock. Work is picked from the
- * private FIFO; above TRI_FRESH_ABOVE runnable tasks, newly made ones wait in a LIFO that gets most
- * picks, so that a tree of actors unfolds depth first and stays small.
+ * Order of one turn: attention, inbox, activations until there is something to think about;
+ * exposing at ticks of the clock. Work is picked from the private FIFO; above TRI_FRESH_ABOVE
+ * runnable tasks, newly made ones wait in a LIFO that gets most picks, so that a tree of actors
+ * unfolds depth first and stays small.
  *
  * Idle: own deque, the others' deques, a spin, sleep. A worker is worth waking only for coarse
  * tasks: cheap ones are done before the sleeper has opened its eyes (a futex wake costs both sides

@@ -122,7 +122,7 @@ struct tri_thread {
     struct tri_worker *worker; /* under sched->lock, or by the thread itself while inside */
     struct tri_sched *sched;
     struct tri_task *_Atomic current; /* writer: thread; the task whose handler runs */
-    struct tri_task back;        /* goes into the inbox of `lost` when the handler has returned */
+    struct tri_task back;        /* goes into the worker's inbox when the handler has returned */
     struct tri_worker *away_for; /* of a thread that runs one handler for a worker, else NULL */
     struct tri_thread *next;     /* under sched->lock: spares */
     struct tri_thread *next_all; /* under sched->lock */
@@ -197,8 +197,9 @@ void *tri_watch_main(void *sched);
 void tri_watch_poke(struct tri_sched *sched);
 /* The watch ticks at once. */
 void tri_watch_alarm(struct tri_sched *sched);
-/* worker.c, for the watch: binds a spare thread (or starts one) to worker. Under lock. */
+/* worker.c. A thread without a worker, started if need be; NULL at the limit. Under lock. */
 struct tri_thread *tri_sched_spare(struct tri_sched *sched);
+/* Gives it a worker (or none: it looks what else there is to do) and wakes it. Under lock. */
 void tri_thread_bind(struct tri_thread *thread, struct tri_worker *worker);
 
 static inline struct tri_worker *tri_sched_worker(const struct tri_sched *sched, uint16_t id) {

@@ -43,8 +43,8 @@ static inline bool tr_ref_equal(tr_ref a, tr_ref b) {
     return a.node == b.node && a.id == b.id;
 }
 
-/* A 64-bit hash of an address, good enough for a power-of-two table (the finalizer of MurmurHash3
- * over both words). The same in every process. Threads: any. */
+/* A 64-bit hash of an address, good enough for a power-of-two table (the finalizer of
+ * SplitMix64 over both words). The same in every process. Threads: any. */
 TR_API uint64_t tr_ref_hash(tr_ref ref);
 
 /* Writes "<node.slot.generation>" (lower-case hexadecimal, decimal, decimal), "<null>" for the null

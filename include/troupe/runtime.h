@@ -10,7 +10,8 @@
  *
  * Nothing is global: several runtimes may run in one process. A runtime installs no signal handler
  * and prints nothing; it starts `workers` worker threads, one that watches for overdue handlers,
- * and at most `max_extra_threads` more while handlers are overdue. All of them block every signal.
+ * and at most `max_extra_threads` more when handlers are overdue, which then sleep until they are
+ * needed again. All of them block every signal.
  */
 #ifndef TROUPE_RUNTIME_H
 #define TROUPE_RUNTIME_H

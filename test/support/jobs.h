@@ -119,8 +119,9 @@ static inline void jobs_prepare_thread(void *context, struct tri_thread *thread)
     (void)thread;
 }
 
-static inline void jobs_tick(void *context) {
+static inline int64_t jobs_tick(void *context) {
     (void)context;
+    return INT64_MAX;
 }
 
 static inline struct tri_sched_config jobs_config(uint32_t workers, uint32_t overdue_us) {

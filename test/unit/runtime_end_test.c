@@ -116,6 +116,8 @@ Test(end, actor_stops_and_kills_another_and_itself) {
         tr_runtime *rt = rt_start(2, 0);
         tr_ref ender = tr_spawn(rt, &ender_behavior, NULL), ref = probe_spawn(rt, &log_a);
         atomic_store_explicit(&order_status, 0, memory_order_relaxed);
+        struct answer reply; /* its init has run */
+        cr_assert_eq(tr_call(rt, ref, TR_SECONDS(20), answer, &reply, ask), TR_OK);
         cr_assert_eq(tr_send(rt, ender, order, .target = ref, .kill = kill), TR_OK);
         cr_assert(AWAIT(atomic_load_explicit(&order_status, memory_order_acquire) == 1000));
         cr_assert(AWAIT(rt_stats(rt).ended == 1));
