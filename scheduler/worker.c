@@ -152,6 +152,16 @@ static bool expose_task(struct tri_worker *worker, struct tri_task *task) {
     return false;
 }
 
+/* The oldest new tasks become exposable like others. Only worth it when what runs here is coarse:
+ * new tasks have no cost of their own yet. */
+static void queue_oldest_fresh(struct tri_worker *worker) {
+    struct tri_fresh *fresh = &worker->fresh;
+    for (int i = 0; i < TRI_EXPOSE_SCAN && fresh->top != fresh->bottom; i++) {
+        tri_worker_set_runnable(worker, tri_worker_runnable(worker) - 1);
+        tri_worker_queue(worker, fresh->slots[fresh->bottom++ % TRI_FRESH_SLOTS]);
+    }
+}
+
 /* Puts up to half of the queued coarse tasks up for stealing when somebody is idle. all: cheap ones
  * too, because the queue is so long that its end waits more than a millisecond. */
 static void expose(struct tri_worker *worker, bool all) {
@@ -160,6 +170,7 @@ static void expose(struct tri_worker *worker, bool all) {
     if (spinning + count_idle(sched, &sched->parked) == 0) return;
     uint32_t most = (tri_worker_runnable(worker) + 1) / 2; /* one more is running */
     if (most == 0) return;
+    if (all || worker->average_ns >= TRI_COARSE_NS) queue_oldest_fresh(worker);
     /* First look, then touch: the work must be worth a wake when nobody is awake to take it. */
     uint64_t worth = 0;
     uint32_t scan = 0;
