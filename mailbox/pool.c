@@ -205,7 +205,10 @@ bool tri_record_set_large(struct tri_arena *arena, struct tri_record *record, co
                           uint32_t bytes) {
     void *memory = tri_alloc(&arena->pool->allocator, _Alignof(max_align_t), bytes);
     if (memory == NULL) return false;
-    memcpy(memory, payload, bytes);
+    if (payload != NULL)
+        memcpy(memory, payload, bytes);
+    else
+        memset(memory, 0, bytes);
     *(void **)(record + 1) = memory;
     record->size |= TRI_RECORD_OWNED;
     /* ORDER relaxed: a statistic. */

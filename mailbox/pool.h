@@ -134,8 +134,8 @@ static inline void tri_copy_payload(void *to, const void *from, uint32_t bytes) 
         __builtin_memcpy(to, from, bytes);
 }
 
-/* A record with a copy of payload, with room for a chain in front of it when chained. NULL: no
- * memory, nothing changed. next is not set. */
+/* A record with a copy of payload (NULL: zeroes, for more than TRI_INLINE_BYTES only), with room
+ * for a chain in front of it when chained. NULL: no memory, nothing changed. next is not set. */
 static inline struct tri_record *tri_record_new(struct tri_arena *arena, bool chained,
                                                 const tr_message_type *type, uint64_t sender,
                                                 uint32_t generation, const void *payload,

@@ -129,11 +129,8 @@ static TRI_NOINLINE enum verdict judge(tr_self *self, struct tri_local *local,
 }
 
 static TRI_NOINLINE void run_init(tr_self *self, struct tri_slot *slot, struct tri_record *record) {
-    static const _Alignas(max_align_t) unsigned char zeroes[TRI_INLINE_BYTES];
     const tr_behavior *behavior = slot->behavior;
-    const void *arg = tri_record_bytes(record) != 0             ? tri_record_payload(record)
-                      : behavior->arg_bytes <= TRI_INLINE_BYTES ? zeroes
-                                                                : NULL;
+    const void *arg = tri_record_payload(record);
     uint64_t starter = record->sender;
     tr_status status = behavior->init != NULL ? behavior->init(self, slot->state, arg) : TR_OK;
     if (status == TR_OK) {

@@ -155,6 +155,8 @@ tr_status tr_foreign_call(tr_runtime *rt, tr_ref to, int64_t timeout_ns,
     if (type != NULL && type->size_bytes == 0 && !type->raw) bytes = 0;
     tr_status status = tri_check_send(rt, to, type, payload, bytes);
     if (status != TR_OK) return status;
+    if (to.id & TRI_CELL_BIT)
+        return TR_NO_ACTOR; /* the address of a call, which only takes a reply */
     uint64_t id;
     struct tri_cell *cell = call_open(rt, &id, &status);
     if (cell == NULL) return status;

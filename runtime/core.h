@@ -318,6 +318,10 @@ tr_ref tri_slot_begin(struct tr_runtime *rt, struct tri_slot *slot, const tr_beh
 bool tri_state_alloc(struct tr_runtime *rt, const tr_behavior *behavior, void **state);
 void tri_state_free(struct tr_runtime *rt, const tr_behavior *behavior, void *state);
 tr_status tri_check_behavior(const tr_behavior *behavior);
+/* The record that has init run, with a copy of the argument; NULL: no memory. starter: the call
+ * that waits for it, or 0. */
+struct tri_record *tri_init_record(struct tri_arena *arena, const tr_behavior *behavior,
+                                   const void *arg, uint64_t starter);
 
 /* ---- self.c -------------------------------------------------------------------------------- */
 

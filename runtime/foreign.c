@@ -79,6 +79,7 @@ static void publish(struct tr_runtime *rt, struct tri_slot *slot, struct tri_rec
 static tr_status post(struct tr_runtime *rt, struct tri_gate *gate, uint64_t to, uint64_t sender,
                       const tr_message_type *type, const void *payload, uint32_t bytes,
                       bool *yield) {
+    if ((to & TRI_CELL_BIT) && tri_is_signal(type)) return TR_OK; /* a call is no actor */
     if (to & TRI_CELL_BIT)
         return tri_send_reply(rt, &gate->counters, &gate->arena, to, sender, type, payload, bytes);
     struct tri_slot *slot = tri_table_find(&rt->table, (uint32_t)(to >> 32));
@@ -173,8 +174,7 @@ static tr_status make(struct tr_runtime *rt, struct tri_gate *gate, const tr_beh
     tr_status status = TR_NOMEM;
     struct tri_record *init = NULL;
     if (behavior->init != NULL || starter != 0) {
-        init = tri_record_new(&gate->arena, false, &tri_signal_init, starter, 0, arg,
-                              arg != NULL ? behavior->arg_bytes : 0);
+        init = tri_init_record(&gate->arena, behavior, arg, starter);
         if (init == NULL) goto free_state;
     }
     struct tri_slot *slot = take_slot(rt, &status);

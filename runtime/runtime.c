@@ -116,7 +116,7 @@ static void free_parts(struct tr_runtime *rt) {
             tri_arena_fini(&tri_local_of(rt->sched.workers[i])->arena);
     for (uint32_t i = 0; rt->gates != NULL && i < TRI_GATES; i++)
         if (rt->gates[i].arena.pool != NULL) tri_arena_fini(&rt->gates[i].arena);
-    tri_sched_fini(&rt->sched);
+    if (rt->sched.workers != NULL) tri_sched_fini(&rt->sched);
     tri_table_fini(&rt->table);
     if (rt->cell_index != NULL) tri_cells_fini(rt);
     tri_free(allocator, rt->cell_index, rt->config.max_calls * sizeof *rt->cell_index);

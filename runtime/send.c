@@ -129,6 +129,7 @@ tr_status tri_send_reply(struct tr_runtime *rt, struct tri_counters *counters,
 static TRI_NOINLINE tr_status send_elsewhere(struct tri_local *local, uint64_t to, uint64_t sender,
                                              const tr_message_type *type, const void *payload,
                                              uint32_t bytes) {
+    if ((to & TRI_CELL_BIT) && tri_is_signal(type)) return TR_OK; /* a call is no actor */
     if (to & TRI_CELL_BIT)
         return tri_send_reply(local->rt, &local->counters, &local->arena, to, sender, type, payload,
                               bytes);

@@ -140,6 +140,13 @@ tr_ref tri_slot_begin(struct tr_runtime *rt, struct tri_slot *slot, const tr_beh
     return (tr_ref){rt->node, (uint64_t)slot->index << 32 | generation};
 }
 
+struct tri_record *tri_init_record(struct tri_arena *arena, const tr_behavior *behavior,
+                                   const void *arg, uint64_t starter) {
+    static const _Alignas(max_align_t) unsigned char zeroes[TRI_INLINE_BYTES];
+    if (arg == NULL && behavior->arg_bytes <= TRI_INLINE_BYTES) arg = zeroes;
+    return tri_record_new(arena, false, &tri_signal_init, starter, 0, arg, behavior->arg_bytes);
+}
+
 static tr_status local_spawn(struct tri_local *local, const tr_behavior *behavior, const void *arg,
                              tr_ref *actor) {
     struct tr_runtime *rt = local->rt;
@@ -149,8 +156,7 @@ static tr_status local_spawn(struct tri_local *local, const tr_behavior *behavio
     tr_status status = TR_NOMEM;
     struct tri_record *init = NULL;
     if (behavior->init != NULL) {
-        init = tri_record_new(&local->arena, false, &tri_signal_init, 0, 0, arg,
-                              arg != NULL ? behavior->arg_bytes : 0);
+        init = tri_init_record(&local->arena, behavior, arg, 0);
         if (init == NULL) goto free_state;
     }
     struct tri_slot *slot = take_free_slot(local, &status);

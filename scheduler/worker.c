@@ -418,9 +418,11 @@ void tri_thread_bind(struct tri_thread *thread, struct tri_worker *worker) {
     tri_os_wake(&thread->bound, 1);
 }
 
-static struct tri_thread *thread_create(struct tri_sched *sched, const char *name) {
+static struct tri_thread *thread_create(struct tri_sched *sched, const char *name,
+                                        tr_status *status) {
     struct tri_thread *thread =
         tri_alloc_zero(&sched->config.allocator, TRI_LINE_PAIR, sched->config.thread_bytes);
+    *status = TR_NOMEM;
     if (thread == NULL) return NULL;
     thread->sched = sched;
     thread->back.flags = TRI_TASK_THREAD;
@@ -430,8 +432,10 @@ static struct tri_thread *thread_create(struct tri_sched *sched, const char *nam
     sched->config.prepare_thread(sched->config.context, thread);
     if (!tri_os_thread_start(&thread->handle, name, thread_main, thread)) {
         tri_free(&sched->config.allocator, thread, sched->config.thread_bytes);
+        *status = TR_SYSTEM;
         return NULL;
     }
+    *status = TR_OK;
     thread->next_all = sched->threads;
     sched->threads = thread;
     /* ORDER relaxed: a statistic. */
@@ -448,7 +452,8 @@ struct tri_thread *tri_sched_spare(struct tri_sched *sched) {
     uint32_t limit = sched->config.workers + sched->config.max_extra_threads;
     /* ORDER relaxed: under the lock. */
     uint32_t count = atomic_load_explicit(&sched->thread_count, memory_order_relaxed);
-    return count < limit ? thread_create(sched, "troupe-extra") : NULL;
+    tr_status status;
+    return count < limit ? thread_create(sched, "troupe-extra", &status) : NULL;
 }
 
 /* ---- lifecycle ---------------------------------------------------------------------------- */
@@ -497,11 +502,8 @@ tr_status tri_sched_start(struct tri_sched *sched) {
     for (uint32_t i = 0; i < sched->config.workers && status == TR_OK; i++) {
         char name[16];
         snprintf(name, sizeof name, "troupe-%u", (unsigned)(i + 1) % 1000u);
-        struct tri_thread *thread = thread_create(sched, name);
-        if (thread == NULL)
-            status = TR_SYSTEM;
-        else
-            tri_thread_bind(thread, sched->workers[i]);
+        struct tri_thread *thread = thread_create(sched, name, &status);
+        if (thread != NULL) tri_thread_bind(thread, sched->workers[i]);
     }
     pthread_mutex_unlock(&sched->lock);
     if (status == TR_OK) {
@@ -550,5 +552,7 @@ void tri_sched_fini(struct tri_sched *sched) {
     }
     tri_free(allocator, sched->workers, n * sizeof *sched->workers);
     tri_free(allocator, sched->seen_calls, n * sizeof(uint64_t));
+    sched->workers = NULL;
+    sched->seen_calls = NULL;
     pthread_mutex_destroy(&sched->lock);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Fails every allocation of a scenario in turn: the n-th alone, and all from the n-th on, for n = 1,
- * 2, … until a run gets through without reaching n. The scenario: start, spawn from outside and from
- * a handler (small and large state, small and large argument), send small and large from outside,
- * through an outbox and from a handler, call, reply (small and large), a burst that needs many
- * chunks, kill, stop, destroy.
+ * Fails every allocation of a scenario in turn: the n-th alone, and all from the n-th on, for n =
+ * 1, 2, … until a run gets through without reaching n. The scenario: start, spawn from outside and
+ * from a handler (small and large state, small and large argument), send small and large from
+ * outside, through an outbox and from a handler, call, reply (small and large), a burst that needs
+ * many chunks, kill, stop, destroy.
  *
  * Holds: a status comes back and out-parameters stay as they were; what was accepted is accounted
  * for; every byte is given back; nothing crashes or hangs. */
@@ -20,7 +20,8 @@
 #define BURST 3000 /* messages; hundreds of kilobytes */
 #define PATIENCE TR_SECONDS(60)
 
-/* ---- the failing allocator -------------------------------------------------------------------- */
+/* ---- the failing allocator --------------------------------------------------------------------
+ */
 
 static struct {
     _Atomic int64_t left; /* allocations until the failing one */
@@ -53,7 +54,8 @@ static void failing_release(void *context, void *block, size_t bytes) {
     free(block);
 }
 
-/* ---- the scenario's actors -------------------------------------------------------------------- */
+/* ---- the scenario's actors --------------------------------------------------------------------
+ */
 
 #define NUMBER(FIELD, T) FIELD(T, int64, value)
 TR_MESSAGE(tell, NUMBER)
@@ -128,7 +130,7 @@ static const tr_handler handlers[] = {
     {&work_message, on_work}, {&ask_long_message, on_ask_long},
 };
 #define BEHAVIOR(STATE, ARGUMENT)                                                                  \
-    {sizeof(tr_behavior), "actor", STATE, ARGUMENT, handlers, 5, 0, init, terminate, NULL}
+    { sizeof(tr_behavior), "actor", STATE, ARGUMENT, handlers, 5, 0, init, terminate, NULL }
 static const tr_behavior small_behavior = BEHAVIOR(8, 8);
 static const tr_behavior large_behavior = BEHAVIOR(sizeof(struct large), sizeof(struct large));
 
@@ -156,7 +158,8 @@ static void on_work(tr_self *self, void *state, const void *payload) {
     for (int i = 0; i < BURST; i++) note(tr_send(self, tr_self_ref(self), tell, .value = i));
 }
 
-/* ---- the scenario ----------------------------------------------------------------------------- */
+/* ---- the scenario -----------------------------------------------------------------------------
+ */
 
 static void spawn_outside(tr_runtime *rt, tr_ref *actors) {
     struct large argument;

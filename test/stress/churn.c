@@ -42,7 +42,8 @@ struct start {
     uint64_t ballast[8]; /* in some: more than a slot holds inline */
 };
 
-/* ---- a child: one message, then the end ------------------------------------------------------- */
+/* ---- a child: one message, then the end -------------------------------------------------------
+ */
 
 struct child {
     struct nature *nature;
@@ -87,7 +88,8 @@ static const tr_behavior child_behaviors[] = {
      child_handlers, 1, 0, child_init, child_terminate, NULL},
 };
 
-/* ---- a nursery: keeps a litter alive until it has bred as many as it was asked ---------------- */
+/* ---- a nursery: keeps a litter alive until it has bred as many as it was asked ----------------
+ */
 
 struct nursery {
     struct nature *nature;
@@ -105,8 +107,8 @@ static void nursery_fill(tr_self *self, struct nursery *me, uint32_t most) {
         tr_ref child;
         stress_ok("tr_self_spawn",
                   tr_self_spawn(self, &child_behaviors[me->spawned % 8 == 0], &start, &child));
-        stress_ok("tr_send", tr_send(self, child, live, .number = me->spawned,
-                                     .parent = tr_self_ref(self)));
+        stress_ok("tr_send",
+                  tr_send(self, child, live, .number = me->spawned, .parent = tr_self_ref(self)));
         me->spawned++;
     }
 }
@@ -127,7 +129,8 @@ TR_HANDLER(nursery, lived, self, me, msg) {
 
 TR_BEHAVIOR_INIT(nursery, TR_ON(nursery, breed), TR_ON(nursery, lived))
 
-/* ---- foreign threads -------------------------------------------------------------------------- */
+/* ---- foreign threads --------------------------------------------------------------------------
+ */
 
 static void *spawn_from_outside(void *argument) {
     struct nature *nature = argument;
@@ -150,7 +153,8 @@ static void *spawn_from_outside(void *argument) {
     return NULL;
 }
 
-/* ---- a round ---------------------------------------------------------------------------------- */
+/* ---- a round ----------------------------------------------------------------------------------
+ */
 
 static void one_wave(struct nature *nature, tr_ref *nurseries) {
     uint64_t done = stress_counted(&nature->done) + NURSERIES;

@@ -67,7 +67,8 @@ static tr_ref pick(struct world *world, struct tri_random *random) {
     return (tr_ref){world->node, atomic_load_explicit(&world->seats[seat], memory_order_acquire)};
 }
 
-/* ---- writing ---------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------
+ */
 
 static unsigned char filler(size_t bytes, size_t at) {
     return (unsigned char)(bytes * 31 + at);
@@ -103,16 +104,16 @@ static void refill(struct writer *writer) {
     struct seat seat = {world, tri_random_next(writer->random),
                         tri_random_below(writer->random, 50) == 0};
     tr_ref fresh = TR_NULL;
-    tr_status status =
-        writer->self != NULL ? tr_self_spawn(writer->self, &person_behavior, &seat, &fresh)
-                             : tr_foreign_spawn(world->rt, &person_behavior, &seat, &fresh);
+    tr_status status = writer->self != NULL
+                           ? tr_self_spawn(writer->self, &person_behavior, &seat, &fresh)
+                           : tr_foreign_spawn(world->rt, &person_behavior, &seat, &fresh);
     if (status == TR_STOPPING) return;
     stress_ok("spawning", status);
     stress_count(&world->spawned, 1);
     if (seat.refuse) stress_count(&world->refused, 1);
     uint32_t place = tri_random_below(writer->random, world->seat_count);
-    tr_ref old = {world->node, atomic_exchange_explicit(&world->seats[place], fresh.id,
-                                                        memory_order_acq_rel)};
+    tr_ref old = {world->node,
+                  atomic_exchange_explicit(&world->seats[place], fresh.id, memory_order_acq_rel)};
     if (old.id == 0) return;
     bool kill = tri_random_below(writer->random, 2) == 0;
     if (writer->self != NULL)
@@ -123,7 +124,8 @@ static void refill(struct writer *writer) {
                  tr_status_name(status));
 }
 
-/* ---- a person --------------------------------------------------------------------------------- */
+/* ---- a person ---------------------------------------------------------------------------------
+ */
 
 static tr_status person_init(tr_self *self, void *state, const void *argument) {
     struct person *me = state;
@@ -145,7 +147,8 @@ static void person_terminate(tr_self *self, void *state, const tr_reason *reason
     STRESS_CHECK(me->busy++ == 0, "terminate while a handler runs");
     STRESS_CHECK(reason->kind != TR_REASON_INIT, "terminate after init has failed");
     struct writer writer = person_writer(self, me);
-    if (tri_random_below(&me->random, 8) == 0) send_letter(&writer, pick(me->world, &me->random), 0);
+    if (tri_random_below(&me->random, 8) == 0)
+        send_letter(&writer, pick(me->world, &me->random), 0);
     if (tri_random_below(&me->random, 2) == 0) refill(&writer);
     stress_count(&me->world->sent, me->sent);
     stress_count(&me->world->handled, me->handled);
@@ -157,22 +160,39 @@ static void person_terminate(tr_self *self, void *state, const tr_reason *reason
 static void do_something(tr_self *self, struct person *me, struct writer *writer) {
     tr_ref other = pick(me->world, &me->random);
     switch (tri_random_below(&me->random, 768)) {
-    case 0: tr_exit(self, tr_reason_user(7, "bored")); break;
-    case 1: stress_ok("tr_stop", tr_stop(self, other)); break;
-    case 2: stress_ok("tr_kill", tr_kill(self, other)); break;
-    case 3: stress_ok("tr_kill of oneself", tr_kill(self, tr_self_ref(self))); break;
+    case 0:
+        tr_exit(self, tr_reason_user(7, "bored"));
+        break;
+    case 1:
+        stress_ok("tr_stop", tr_stop(self, other));
+        break;
+    case 2:
+        stress_ok("tr_kill", tr_kill(self, other));
+        break;
+    case 3:
+        stress_ok("tr_kill of oneself", tr_kill(self, tr_self_ref(self)));
+        break;
     case 4:
     case 5:
-    case 6: refill(writer); break;
+    case 6:
+        refill(writer);
+        break;
     case 7:
-    case 8: tr_flush(self); break;
-    case 9: stress_burn(tri_random_below(&me->random, 400000)); break;
-    case 10: usleep(tri_random_below(&me->random, 3000)); break;
+    case 8:
+        tr_flush(self);
+        break;
+    case 9:
+        stress_burn(tri_random_below(&me->random, 400000));
+        break;
+    case 10:
+        usleep(tri_random_below(&me->random, 3000));
+        break;
     case 11:
         stress_ok("tr_send", tr_send(self, other, noise));
         me->sent++;
         break;
-    default: break;
+    default:
+        break;
     }
 }
 
@@ -232,14 +252,16 @@ static const tr_behavior person_behavior = {
     .terminate = person_terminate,
 };
 
-/* ---- from outside ----------------------------------------------------------------------------- */
+/* ---- from outside -----------------------------------------------------------------------------
+ */
 
 static void call_somebody(struct world *world, struct tri_random *random, uint64_t *sent) {
     static const int64_t patience[] = {0, TR_MICROSECONDS(50), TR_MILLISECONDS(2)};
     int64_t value = (int64_t)tri_random_below(random, 1000000);
     struct answer reply = {-1};
-    tr_status status = tr_call(world->rt, pick(world, random), patience[tri_random_below(random, 3)],
-                               answer, &reply, ask, .value = value);
+    tr_status status =
+        tr_call(world->rt, pick(world, random), patience[tri_random_below(random, 3)], answer,
+                &reply, ask, .value = value);
     ++*sent;
     if (status == TR_OK) {
         stress_equal("the answer to a call", (uint64_t)value + 1, (uint64_t)reply.value);
@@ -294,14 +316,14 @@ static void *outside(void *argument) {
     return NULL;
 }
 
-/* ---- a round ---------------------------------------------------------------------------------- */
+/* ---- a round ----------------------------------------------------------------------------------
+ */
 
 static void fill_seats(struct world *world, struct stress *stress) {
     for (uint32_t i = 0; i < world->seat_count; i++) {
         struct seat seat = {world, tri_random_next(&stress->random), false};
         tr_ref fresh;
-        stress_ok("tr_foreign_spawn",
-                  tr_foreign_spawn(world->rt, &person_behavior, &seat, &fresh));
+        stress_ok("tr_foreign_spawn", tr_foreign_spawn(world->rt, &person_behavior, &seat, &fresh));
         world->node = fresh.node;
         atomic_store_explicit(&world->seats[i], fresh.id, memory_order_release);
         stress_count(&world->spawned, 1);

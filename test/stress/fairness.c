@@ -24,7 +24,7 @@ struct course {
     uint64_t quota;
     tr_ref probed, runners[ACTORS_MAX];
     _Atomic uint64_t calls, worst_wait; /* written on the worker, one handler at a time */
-    bool asked;        /* the same: a probe is on its way */
+    bool asked;                         /* the same: a probe is on its way */
     _Atomic bool over;
     _Atomic uint64_t laps[ACTORS_MAX]; /* of each runner, when the first was through */
 };
@@ -128,8 +128,8 @@ static void one_round(struct stress *stress) {
     course->count = 2 + stress_below(stress, ACTORS_MAX - 1);
     course->quota = (uint64_t)(200 * course->batch * stress->scale);
     struct start start = {course, 0};
-    stress_ok("tr_spawn_wait", tr_spawn_wait(course->rt, &probed_behavior, &start, STRESS_LONG,
-                                             &course->probed));
+    stress_ok("tr_spawn_wait",
+              tr_spawn_wait(course->rt, &probed_behavior, &start, STRESS_LONG, &course->probed));
     for (uint32_t i = 0; i < course->count; i++) {
         start.index = i;
         stress_ok("tr_foreign_spawn",
@@ -150,8 +150,10 @@ static void one_round(struct stress *stress) {
     /* Ahead of it: every runner's batch, and what the sender of the probe had left of its own. */
     uint64_t most = (uint64_t)(course->count + 1) * course->batch;
     uint64_t wait = stress_counted(&course->worst_wait);
-    STRESS_CHECK(wait <= most, "%u runners, batch %u: a probe waits for at most %" PRIu64
-                 " handler calls, saw %" PRIu64, course->count, course->batch, most, wait);
+    STRESS_CHECK(wait <= most,
+                 "%u runners, batch %u: a probe waits for at most %" PRIu64
+                 " handler calls, saw %" PRIu64,
+                 course->count, course->batch, most, wait);
     (void)stress_stop(course->rt);
     stress_destroy(course->rt);
     free(course);

@@ -27,7 +27,8 @@ struct place {
     _Atomic uint64_t told_sum, told_count, heard_sum, heard_count, children, children_ended;
 };
 
-/* ---- actors ----------------------------------------------------------------------------------- */
+/* ---- actors -----------------------------------------------------------------------------------
+ */
 
 struct start {
     struct place *place;
@@ -83,7 +84,8 @@ TR_TERMINATE(child, self, me, reason) {
 
 TR_BEHAVIOR_INIT_TERMINATE(child, TR_ON(child, tell))
 
-/* ---- threads ---------------------------------------------------------------------------------- */
+/* ---- threads ----------------------------------------------------------------------------------
+ */
 
 static void told(struct place *place, uint64_t sum, uint64_t count) {
     stress_count(&place->told_sum, sum);
@@ -103,8 +105,7 @@ static void spawn_child(struct place *place, uint64_t number) {
     struct start start = {place};
     tr_ref child;
     if (number % 2 == 0)
-        stress_ok("tr_foreign_spawn",
-                  tr_foreign_spawn(place->rt, &child_behavior, &start, &child));
+        stress_ok("tr_foreign_spawn", tr_foreign_spawn(place->rt, &child_behavior, &start, &child));
     else
         stress_ok("tr_spawn_wait",
                   tr_spawn_wait(place->rt, &child_behavior, &start, STRESS_LONG, &child));
@@ -120,11 +121,15 @@ static void *one_thread(void *argument) {
     tr_ref to = place->sinks[tri_random_below(&random, SINKS)];
     answer reply;
     switch (tri_random_below(&random, 8)) {
-    case 0: send_batch(place, to, number); break;
-    case 1: spawn_child(place, number); break;
+    case 0:
+        send_batch(place, to, number);
+        break;
+    case 1:
+        spawn_child(place, number);
+        break;
     case 2:
-        stress_ok("tr_call", tr_call(place->rt, to, STRESS_LONG, answer, &reply, ask,
-                                     .value = number));
+        stress_ok("tr_call",
+                  tr_call(place->rt, to, STRESS_LONG, answer, &reply, ask, .value = number));
         stress_equal("the answer", ~number, reply.value);
         told(place, number, 1);
         break;

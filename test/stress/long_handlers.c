@@ -79,13 +79,14 @@ static void replace(tr_self *self, struct camper *me) {
     stress_ok("tr_self_spawn", status);
     stress_count(&camp->spawned, 1);
     send_letter(self, me, fresh, 4);
-    tr_ref old = {camp->node, atomic_exchange_explicit(&camp->seats[place], fresh.id,
-                                                       memory_order_acq_rel)};
-    stress_ok("ending a camper", tri_random_below(&me->random, 3) == 0 ? tr_stop(self, old)
-                                                                       : tr_kill(self, old));
+    tr_ref old = {camp->node,
+                  atomic_exchange_explicit(&camp->seats[place], fresh.id, memory_order_acq_rel)};
+    stress_ok("ending a camper",
+              tri_random_below(&me->random, 3) == 0 ? tr_stop(self, old) : tr_kill(self, old));
 }
 
-/* ---- a camper --------------------------------------------------------------------------------- */
+/* ---- a camper ---------------------------------------------------------------------------------
+ */
 
 static tr_status camper_init(tr_self *self, void *state, const void *argument) {
     struct camper *me = state;
@@ -116,9 +117,15 @@ static void camper_terminate(tr_self *self, void *state, const tr_reason *reason
 static void act(tr_self *self, struct camper *me) {
     send_letter(self, me, pick(me->camp, &me->random), 3);
     switch (tri_random_below(&me->random, 12)) {
-    case 0: tr_flush(self); break;
-    case 1: replace(self, me); break;
-    case 2: send_letter(self, me, tr_self_ref(self), 1); break;
+    case 0:
+        tr_flush(self);
+        break;
+    case 1:
+        replace(self, me);
+        break;
+    case 2:
+        send_letter(self, me, tr_self_ref(self), 1);
+        break;
     case 3:
         if (tri_random_below(&me->random, 4) == 0) tr_exit(self, tr_reason_user(1, "enough"));
         break;
@@ -130,7 +137,8 @@ static void act(tr_self *self, struct camper *me) {
         for (int i = 0; i < 70; i++) send_letter(self, me, to, 0);
         break;
     }
-    default: break;
+    default:
+        break;
     }
     STRESS_CHECK(tr_self_ref(self).id == me->id, "tr_self_ref has changed inside a handler");
 }
@@ -183,7 +191,8 @@ static const tr_behavior camper_behavior = {
     .terminate = camper_terminate,
 };
 
-/* ---- a round ---------------------------------------------------------------------------------- */
+/* ---- a round ----------------------------------------------------------------------------------
+ */
 
 static void *caller(void *argument) {
     struct camp *camp = argument;
@@ -229,8 +238,7 @@ static uint64_t one_round(struct stress *stress) {
     for (uint32_t i = 0; i < camp->sleepers + camp->pals; i++) {
         struct seat seat = {camp, tri_random_next(&stress->random), i < camp->sleepers};
         tr_ref fresh;
-        stress_ok("tr_foreign_spawn",
-                  tr_foreign_spawn(camp->rt, &camper_behavior, &seat, &fresh));
+        stress_ok("tr_foreign_spawn", tr_foreign_spawn(camp->rt, &camper_behavior, &seat, &fresh));
         stress_count(&camp->spawned, 1);
         atomic_store_explicit(&camp->seats[i], fresh.id, memory_order_release);
         camp->node = fresh.node;

@@ -117,7 +117,8 @@ static uint64_t one_round(struct stress *stress) {
     static const struct shape shapes[] = {
         {1, 1, 0}, {1, 1, 200}, {1, 1, 2000}, {1, PEERS, 0}, {1, PEERS, 2000}, {PEERS, 1, 0},
     };
-    if (stress->fixed_workers == 0) stress->config.workers = 1 + stress->round % 2;
+    stress->config.workers = 1 + stress->round % 2;
+    if (stress->fixed_workers != 0) stress->config.workers = stress->fixed_workers < 2 ? 1 : 2;
     stress->config.batch = stress->config.activation_us = 0; /* the bound is one of the defaults */
     /* A receiver that is away in an overdue handler does not hold its producer back. */
     stress->config.overdue_us = 60000000;

@@ -15,7 +15,7 @@
 TR_MESSAGE(letter, LETTER)
 TR_MESSAGE(produce, TR_NO_FIELDS)
 
-enum kind { PLAIN, BALL };       /* a ball comes back; a plain letter is only counted */
+enum kind { PLAIN, BALL }; /* a ball comes back; a plain letter is only counted */
 enum role { CHATTY, PRODUCER, RECEIVER, COARSE };
 
 struct field {
@@ -102,7 +102,8 @@ TR_HANDLER(mover, produce, self, me, msg) {
 
 TR_BEHAVIOR_INIT_TERMINATE(mover, TR_ON(mover, letter), TR_ON(mover, produce))
 
-/* ---- a round ---------------------------------------------------------------------------------- */
+/* ---- a round ----------------------------------------------------------------------------------
+ */
 
 static void add(struct stress *stress, struct field *field, enum role role, uint32_t count) {
     for (uint32_t i = 0; i < count && field->count < ACTORS_MAX; i++) {

@@ -94,8 +94,10 @@ static void citizen_on_halt(tr_self *self, void *state, const void *payload) {
     me->handled++;
     tr_runtime_request_stop(tr_self_runtime(self));
     tr_status status = tr_runtime_stop(tr_self_runtime(self), 0);
-    STRESS_CHECK(status == TR_WOULD_DEADLOCK, "stop from a handler: expected TR_WOULD_DEADLOCK, "
-                 "saw %s", tr_status_name(status));
+    STRESS_CHECK(status == TR_WOULD_DEADLOCK,
+                 "stop from a handler: expected TR_WOULD_DEADLOCK, "
+                 "saw %s",
+                 tr_status_name(status));
 }
 
 static const tr_handler citizen_handlers[] = {
@@ -115,7 +117,8 @@ static const tr_behavior citizen_behavior = {
     .terminate = citizen_terminate,
 };
 
-/* ---- foreign threads -------------------------------------------------------------------------- */
+/* ---- foreign threads --------------------------------------------------------------------------
+ */
 
 struct outsider {
     struct town *town;
@@ -187,7 +190,8 @@ static void *read_stats(void *argument) {
     return NULL;
 }
 
-/* ---- a town's day ----------------------------------------------------------------------------- */
+/* ---- a town's day -----------------------------------------------------------------------------
+ */
 
 static void populate(struct town *town, struct stress *stress) {
     town->actor_count = 1 + stress_below(stress, ACTORS);
@@ -252,8 +256,7 @@ static void *live(void *argument) {
     struct day *day = argument;
     struct town *town = &day->town;
     pthread_t threads[THREADS], reader = stress_thread(read_stats, town);
-    for (uint32_t i = 0; i < THREADS; i++)
-        threads[i] = stress_thread(outside, &day->outsiders[i]);
+    for (uint32_t i = 0; i < THREADS; i++) threads[i] = stress_thread(outside, &day->outsiders[i]);
     usleep(day->nap_us);
     stop_somehow(town, day->how);
     for (uint32_t i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);

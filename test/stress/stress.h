@@ -71,7 +71,8 @@ static struct {
     tr_runtime *runtimes[8]; /* under lock: what the watchdog dumps */
 } stress_state = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* ---- failing ---------------------------------------------------------------------------------- */
+/* ---- failing ----------------------------------------------------------------------------------
+ */
 
 static inline void stress_dump(tr_runtime *rt) {
     tr_stats s = {.size = sizeof s};
@@ -135,7 +136,8 @@ static inline void stress_ok(const char *what, tr_status status) {
     stress_fail("%s: expected TR_OK, saw %s", what, tr_status_name(status));
 }
 
-/* ---- watchdog --------------------------------------------------------------------------------- */
+/* ---- watchdog ---------------------------------------------------------------------------------
+ */
 
 /* Something has got on. Threads: any. */
 static inline void stress_progress(void) {
@@ -157,7 +159,8 @@ static inline void *stress_watchdog(void *unused) {
     return NULL;
 }
 
-/* ---- beginning, rounds, end ------------------------------------------------------------------- */
+/* ---- beginning, rounds, end -------------------------------------------------------------------
+ */
 
 static inline double stress_argument(int argc, char **argv, int i) {
     char *end = NULL;
@@ -240,7 +243,8 @@ static inline int stress_end(const struct stress *stress) {
     return 0;
 }
 
-/* ---- runtimes --------------------------------------------------------------------------------- */
+/* ---- runtimes ---------------------------------------------------------------------------------
+ */
 
 static inline void stress_watch(tr_runtime *rt, tr_runtime *in_place_of) {
     pthread_mutex_lock(&stress_state.lock);
@@ -308,7 +312,8 @@ static inline void stress_destroy(tr_runtime *rt) {
     stress_progress();
 }
 
-/* ---- small things ----------------------------------------------------------------------------- */
+/* ---- small things -----------------------------------------------------------------------------
+ */
 
 static inline pthread_t stress_thread(void *(*entry)(void *), void *argument) {
     pthread_t thread;

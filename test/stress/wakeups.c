@@ -14,8 +14,8 @@
 #define RELAYS 12
 #define THREADS 3
 
-#define TOKEN(FIELD, T) FIELD(T, ref, home) FIELD(T, uint64, flag) FIELD(T, uint64, dice)          \
-    FIELD(T, uint32, hops)
+#define TOKEN(FIELD, T)                                                                            \
+    FIELD(T, ref, home) FIELD(T, uint64, flag) FIELD(T, uint64, dice) FIELD(T, uint32, hops)
 #define DONE(FIELD, T) FIELD(T, uint64, dice)
 TR_MESSAGE(token, TOKEN)
 TR_MESSAGE(done, DONE)
@@ -33,7 +33,8 @@ struct start {
     _Atomic uint32_t *gone;
 };
 
-/* ---- relays ----------------------------------------------------------------------------------- */
+/* ---- relays -----------------------------------------------------------------------------------
+ */
 
 struct relay {
     struct net *net;
@@ -89,7 +90,8 @@ TR_HANDLER(porter, token, self, me, msg) {
 
 TR_BEHAVIOR_INIT(porter, TR_ON(porter, token))
 
-/* ---- threads ---------------------------------------------------------------------------------- */
+/* ---- threads ----------------------------------------------------------------------------------
+ */
 
 struct walker {
     struct net *net;
@@ -134,11 +136,18 @@ static void *walk(void *argument) {
     struct walker *me = argument;
     while (!atomic_load_explicit(&me->net->ending, memory_order_relaxed)) {
         switch (tri_random_below(&me->random, 8)) {
-        case 0: end_a_sleeper(me, true); break;
-        case 1: end_a_sleeper(me, false); break;
+        case 0:
+            end_a_sleeper(me, true);
+            break;
+        case 1:
+            end_a_sleeper(me, false);
+            break;
         case 2:
-        case 3: walk_with_call(me); break;
-        default: walk_with_flag(me);
+        case 3:
+            walk_with_call(me);
+            break;
+        default:
+            walk_with_flag(me);
         }
         stress_progress();
         uint32_t pause_us = tri_random_below(&me->random, 4) == 0 ? 2000 : 60;

@@ -136,7 +136,7 @@ TR_MESSAGE(strange, TR_NO_FIELDS) /* no probe handles it */
 struct probe_log {
     _Atomic uint32_t count;
     int64_t values[LOG_MAX];
-    _Atomic uint32_t ended;
+    _Atomic uint32_t ended, has_reason;
     tr_reason reason;
 };
 
@@ -173,7 +173,9 @@ TR_INIT(probe, probe_log_pointer, self, me, log) {
 
 TR_TERMINATE(probe, self, me, why) {
     if (me->log == NULL) return;
-    me->log->reason = *why;
+    /* Several probes may share a log: the first end's reason is kept. */
+    if (atomic_exchange_explicit(&me->log->has_reason, 1, memory_order_relaxed) == 0)
+        me->log->reason = *why;
     atomic_fetch_add_explicit(&me->log->ended, 1, memory_order_release);
 }
 

@@ -56,6 +56,8 @@ static inline bool jobs_run(struct tri_thread *thread, struct tri_worker *worker
                             struct tri_task *task) {
     atomic_store_explicit(&thread->current, task, memory_order_relaxed);
     tri_count_add(&worker->calls, 1);
+    if (tri_count_read(&worker->calls) >= worker->tick_at)
+        (void)tri_worker_tick(worker, tri_count_read(&worker->calls));
     tri_bias_leave(&thread->bias);
     if (job_of(task)->body != NULL) job_of(task)->body(job_of(task));
     if ((tri_bias_enter(&thread->bias) & TRI_ATTENTION_REVOKE) && !tri_thread_enter_slow(thread))

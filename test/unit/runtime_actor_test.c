@@ -122,7 +122,8 @@ Test(actor, state_starts_as_zeroes_small_or_large) {
             cr_assert(seen.zeroed, "%u bytes", sizes[i]);
             cr_assert_eq(seen.state % _Alignof(max_align_t), 0);
             cr_assert_eq(tr_stop(rt, ref), TR_OK);
-            cr_assert(AWAIT(read_count(&seen.terminates) == 2 * i + (uint32_t)turn + 1));
+            uint32_t ends = 2 * i + (uint32_t)turn + 1;
+            cr_assert(AWAIT(read_count(&seen.terminates) == ends && rt_stats(rt).ended == ends));
         }
     }
     rt_end(rt);
@@ -140,7 +141,8 @@ Test(actor, init_gets_a_copy_of_the_argument) {
         cr_assert(AWAIT(read_count(&seen.inits) == i + 1));
         for (uint32_t n = 0; n < sizes[i]; n++) cr_assert_eq(seen.arg[n], i + 1);
         cr_assert_eq(tr_stop(rt, ref), TR_OK);
-        cr_assert(AWAIT(read_count(&seen.terminates) == i + 1)); /* the behavior is on our stack */
+        cr_assert(AWAIT(read_count(&seen.terminates) == i + 1 &&
+                        rt_stats(rt).ended == i + 1)); /* the behavior is on our stack */
     }
     rt_end(rt);
 }
@@ -157,7 +159,7 @@ Test(actor, null_argument_means_zeroes) {
         for (uint32_t n = 0; seen.arg_pointer != NULL && n < sizes[i]; n++)
             cr_assert_eq(seen.arg[n], 0);
         cr_assert_eq(tr_stop(rt, ref), TR_OK);
-        cr_assert(AWAIT(read_count(&seen.terminates) == i + 1));
+        cr_assert(AWAIT(read_count(&seen.terminates) == i + 1 && rt_stats(rt).ended == i + 1));
     }
     rt_end(rt);
 }
