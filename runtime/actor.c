@@ -108,6 +108,7 @@ static TRI_NOINLINE enum verdict judge(tr_self *self, struct tri_local *local,
         tri_record_free(&local->arena, record);
         return SKIP;
     }
+    life = tri_life_look(&slot->life); /* what the killer did before is terminate's to see */
     enum verdict verdict = HANDLE;
     if (life & TRI_LIFE_EXIT) {
         tri_self_set_reason(self, tr_reason_of(TR_REASON_KILLED));
@@ -195,7 +196,10 @@ static TRI_NOINLINE bool step_behind(struct tri_local *local, struct tri_slot *s
     local->throttle = NULL;
     struct tri_task *task = &slot->task;
     uint16_t home = tri_task_home(&target->task);
-    task->defer = TRI_DEFER_TURNS;
+    uint32_t turns = TRI_DEFER_TURNS;
+    if (!local->spawned_many)
+        turns += home == local->worker.id ? target->list.count : TRI_DEFER_REMOTE;
+    task->defer = turns > UINT16_MAX ? UINT16_MAX : (uint16_t)turns;
     task->defer_for = local->spawned_many ? TRI_BEHIND_QUEUE : target->index;
     if (home == local->worker.id || home == TRI_HOME_NONE) return false;
     if (!tri_task_is_cheap(&local->worker, task)) return false;
@@ -217,14 +221,21 @@ static bool is_crowded(struct tri_local *local, uint32_t index) {
 
 /* True: the actor must let others run first and has been requeued. */
 static TRI_NOINLINE bool defer(struct tri_local *local, struct tri_slot *slot) {
-    uint32_t runnable = tri_worker_runnable(&local->worker);
-    slot->task.defer--;
-    if (runnable == 0 || !is_crowded(local, slot->task.defer_for)) {
-        slot->task.defer = 0;
+    struct tri_task *task = &slot->task;
+    task->defer--;
+    if (!is_crowded(local, task->defer_for) ||
+        (tri_life_peek(&slot->life) & TRI_LIFE_PENDING) != 0) {
+        task->defer = 0;
         return false;
     }
     tri_count_add(&local->worker.deferred, 1);
-    tri_worker_queue(&local->worker, &slot->task);
+    if (++local->deferred_in_row > tri_worker_runnable(&local->worker)) {
+        /* Everybody here waits for somebody else. */
+        if (task->defer > TRI_DEFER_TURNS) task->defer = TRI_DEFER_TURNS;
+        local->deferred_in_row = 0;
+        tri_worker_nap(&local->worker, TRI_NAP_NS);
+    }
+    tri_worker_queue(&local->worker, task);
     return true;
 }
 
@@ -265,16 +276,24 @@ static inline bool rest(struct tri_local *local, struct tri_slot *slot) {
     return true;
 }
 
+static TRI_NOINLINE void uncrowd_slow(struct tri_slot *slot) {
+    if (tri_lane_has_messages(&slot->lane)) tri_lane_absorb(&slot->lane, &slot->list);
+    /* ORDER relaxed: a hint. */
+    if (slot->list.count < TRI_CROWD_OFF)
+        atomic_store_explicit(&slot->crowded, 0, memory_order_relaxed);
+}
+
+/* Enough handled for the senders to go on? What waits in the lane counts too. */
 static inline void uncrowd(struct tri_slot *slot) {
     /* ORDER relaxed: a hint. */
     if (TRI_UNLIKELY(atomic_load_explicit(&slot->crowded, memory_order_relaxed)) &&
         slot->list.count < TRI_CROWD_OFF)
-        atomic_store_explicit(&slot->crowded, 0, memory_order_relaxed);
+        uncrowd_slow(slot);
 }
 
 /* True when an end is pending and the actor has nothing left that it should handle first. */
 static bool must_end(tr_self *self, struct tri_slot *slot) {
-    uint32_t life = tri_life_peek(&slot->life);
+    uint32_t life = tri_life_look(&slot->life);
     if (life & TRI_LIFE_EXIT)
         tri_self_set_reason(self, tr_reason_of(TR_REASON_KILLED));
     else if ((life & TRI_LIFE_SHUTDOWN) && slot->list.count == 0 &&
@@ -367,6 +386,7 @@ static inline enum outcome activate(tr_self *self, struct tri_local *local, stru
     struct tri_task *task = &slot->task;
     if (TRI_UNLIKELY(task->defer != 0) && defer(local, slot)) return ON;
     tri_count_add(&worker->activations, 1);
+    local->deferred_in_row = 0;
     /* ORDER relaxed: read by others as a hint, and by a revoker after the handshake. */
     atomic_store_explicit(&thread->current, task, memory_order_relaxed);
     self->id = (uint64_t)slot->index << 32 | (tri_life_peek(&slot->life) & TRI_LIFE_GENERATION);

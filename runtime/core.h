@@ -39,8 +39,15 @@
 #define TRI_CROWD_OFF 64
 /* In place of the crowded target's slot number: the worker's whole run queue. */
 #define TRI_BEHIND_QUEUE UINT32_MAX
-/* How often a producer lets others run first at most: bounded, so nobody is ever muted. */
+/* How often a producer lets others run first: as often as its target has messages, so that those
+ * are behind it (a crowded receiver handles at least one a turn), and at least so often. Bounded:
+ * nobody is ever muted. */
 #define TRI_DEFER_TURNS 32
+/* In place of the number of messages when the target lives elsewhere and it is not known. */
+#define TRI_DEFER_REMOTE 2048
+/* When nobody else can run either (the target's handler is away), a turn is a nap of so long, and
+ * TRI_DEFER_TURNS are enough. */
+#define TRI_NAP_NS 200000
 /* Remote wakes from one worker, net of local ones, before an idle actor moves there. */
 #define TRI_ATTRACT_STREAK 6
 /* Dead letters handled per background slice. */
@@ -62,7 +69,7 @@
 struct tri_slot {
     _Alignas(TRI_LINE_PAIR) struct tri_lane lane;
     struct tri_life life;
-    _Atomic uint8_t crowded; /* writer: home; a hint for senders */
+    _Atomic uint8_t crowded; /* a hint for senders; set by home and by them, cleared by home */
     uint8_t initialised;     /* home: init has run (or there is none): terminate must */
     uint8_t draining;        /* home: SHUTDOWN was seen, stop_after counts */
     uint8_t retired;         /* home: generations are used up */
@@ -162,6 +169,7 @@ struct tri_local {
     struct tri_ahead ahead;
     struct tri_slot *running;  /* the actor of the current or last activation */
     struct tri_slot *throttle; /* a crowded target of the running handler */
+    uint32_t deferred_in_row;  /* deferrals since the last activation */
     bool spawned_many;         /* the running handler made more actors than should wait */
     uint32_t budget;           /* messages left in the running activation */
     uint32_t batch;            /* config.batch */

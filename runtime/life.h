@@ -42,14 +42,19 @@ static inline uint32_t tri_life_peek(const struct tri_life *life) {
     return atomic_load_explicit(&life->word, memory_order_relaxed);
 }
 
-/* Home, after arming. */
+/* Home, after arming, and before an end for which a mark is the reason. */
 static inline uint32_t tri_life_look(const struct tri_life *life) {
-    /* ORDER E2 seq_cst: after L3 in the total order. */
+    /* ORDER E2 seq_cst: after L3 in the total order; acquires what the marker (E1) did before. */
     return atomic_load_explicit(&life->word, memory_order_seq_cst);
 }
 
 static inline bool tri_life_is_live(uint32_t word) {
     return (word & 1) != 0;
+}
+
+/* True for the generation of a proper address: a live one, without marks. */
+static inline bool tri_life_is_plain(uint32_t generation) {
+    return (generation & (TRI_LIFE_PENDING | 1)) == 1;
 }
 
 /* True when the word is not the life of the incarnation an address names. Pending ends do not

@@ -43,7 +43,8 @@ void tri_local_publish(struct tri_local *local) {
     bool behind = home != TRI_HOME_NONE &&
                   tri_ahead_count(&local->ahead, tri_sched_worker(&local->rt->sched, home),
                                   local->chain.count, TRI_LOOK_EVERY);
-    /* ORDER relaxed: a hint. */
+    /* ORDER relaxed: a hint, here and below; home takes it back when it has caught up. */
+    if (TRI_UNLIKELY(behind)) atomic_store_explicit(&target->crowded, 1, memory_order_relaxed);
     if (TRI_UNLIKELY(behind || atomic_load_explicit(&target->crowded, memory_order_relaxed)))
         throttle(local, target);
     if (tri_lane_push(&target->lane, local->chain.first))
@@ -238,7 +239,8 @@ tr_status tr_self_send(tr_self *self, tr_ref to, const tr_message_type *type, co
     struct tri_local *local = tri_local_of(self->thread.worker);
     struct tri_slot *slot =
         tri_chunks_find(self->chunks, self->chunk_limit, (uint32_t)(to.id >> 32));
-    if (TRI_UNLIKELY(slot == NULL || tri_life_peek(&slot->life) != (uint32_t)to.id ||
+    if (TRI_UNLIKELY(slot == NULL || !tri_life_is_plain((uint32_t)to.id) ||
+                     tri_life_peek(&slot->life) != (uint32_t)to.id ||
                      !tri_arena_has(&local->arena, plain_room(bytes))))
         return tri_self_send_slow(self, to, type, payload, bytes);
     if (TRI_LIKELY(tri_task_home(&slot->task) == local->worker.id)) {

@@ -38,9 +38,8 @@ struct tri_task {
     uint16_t cost_ns;            /* home: sampled handler time per message; 0 unknown */
     uint8_t flags;               /* home */
     uint8_t streak;              /* home: how often last_waker woke it, minus local wakes */
-    uint8_t defer;               /* home: how often it still lets others run first */
-    uint8_t reserved;
-    uint32_t defer_for; /* home: the runtime's note for whom */
+    uint16_t defer;              /* home: how often it still lets others run first */
+    uint32_t defer_for;          /* home: the runtime's note for whom */
 };
 
 static inline uint16_t tri_task_home(const struct tri_task *task) {

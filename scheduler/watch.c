@@ -2,11 +2,11 @@
  * The watch: one thread that looks at the workers once per `overdue_us` and takes a worker away
  * from a thread whose handler lasts longer, when there is anything the worker could do meanwhile.
  *
- * A handler is overdue when no handler call has begun since the last tick and its thread is outside
- * (in user code). Taking over (bias.h has the handshake): the old thread keeps the one
- * actor it runs and sends like a foreign thread; a spare thread becomes the worker, with its queue,
- * inbox, deque and the homes of all its tasks. When the handler returns, the old thread hands its
- * actor back through the worker's inbox and becomes a spare itself.
+ * A handler is overdue when no handler call has begun for overdue_us, as far as the watch has seen,
+ * and its thread is outside (in user code). Taking over (bias.h has the handshake): the old thread
+ * keeps the one actor it runs and sends like a foreign thread; a spare thread becomes the worker,
+ * with its queue, inbox, deque and the homes of all its tasks. When the handler returns, the old
+ * thread hands its actor back through the worker's inbox and becomes a spare itself.
  *
  * While every worker sleeps the watch sleeps too, after a tenth of a second without work; a worker
  * that wakes up pokes it. Both sides store, then look:
@@ -71,20 +71,21 @@ static void take_over(struct tri_sched *sched, struct tri_worker *worker) {
 /* Looks at every worker once. True: one of them is awake. */
 static bool tick(struct tri_sched *sched) {
     bool awake = false;
+    uint64_t now_ns = tri_clock_ns(), overdue_ns = (uint64_t)sched->config.overdue_us * 1000;
     for (uint32_t i = 0; i < sched->config.workers; i++) {
         struct tri_worker *worker = sched->workers[i];
         if (tri_park_is_parked(&worker->park)) continue;
         awake = true;
         uint64_t calls = tri_count_read(&worker->calls);
-        bool same = calls == sched->seen_calls[i];
-        sched->seen_calls[i] = calls;
+        if (calls != sched->seen[i].calls) sched->seen[i] = (struct tri_seen){calls, now_ns};
+        bool overdue = now_ns - sched->seen[i].since_ns >= overdue_ns;
         pthread_mutex_lock(&sched->lock);
         /* ORDER relaxed: under the lock. */
         struct tri_thread *thread = atomic_load_explicit(&worker->owner, memory_order_relaxed);
         tri_bias_signal(&thread->bias, TRI_ATTENTION_TICK);
         bool outside = !tri_bias_is_inside(&thread->bias);
         pthread_mutex_unlock(&sched->lock);
-        if (same && outside && can_be_taken(worker)) take_over(sched, worker);
+        if (overdue && outside && can_be_taken(worker)) take_over(sched, worker);
     }
     return awake;
 }

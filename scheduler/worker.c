@@ -311,6 +311,13 @@ static void park(struct tri_worker *worker) {
     worker->tick_at = tri_count_read(&worker->calls) + TRI_TICK_CALLS_FIRST;
 }
 
+void tri_worker_nap(struct tri_worker *worker, int64_t ns) {
+    tri_park_announce(&worker->park);
+    if (!anything_to_do(worker)) tri_os_wait(&worker->park.state, TRI_PARKED, ns);
+    tri_park_cancel(&worker->park);
+    tri_watch_poke(worker->sched);
+}
+
 static void find_work(struct tri_worker *worker) {
     struct tri_sched *sched = worker->sched;
     if (sched->ops->background(worker)) return;
@@ -486,8 +493,8 @@ tr_status tri_sched_init(struct tri_sched *sched, const struct tri_sched_config 
     uint32_t n = config->workers;
     if (pthread_mutex_init(&sched->lock, NULL) != 0) return TR_SYSTEM;
     sched->workers = tri_alloc_zero(allocator, sizeof(void *), n * sizeof *sched->workers);
-    sched->seen_calls = tri_alloc_zero(allocator, sizeof(uint64_t), n * sizeof(uint64_t));
-    if (sched->workers == NULL || sched->seen_calls == NULL) goto no_memory;
+    sched->seen = tri_alloc_zero(allocator, sizeof(uint64_t), n * sizeof *sched->seen);
+    if (sched->workers == NULL || sched->seen == NULL) goto no_memory;
     for (uint32_t i = 0; i < n; i++)
         if ((sched->workers[i] = worker_create(sched, i)) == NULL) goto no_memory;
     return TR_OK;
@@ -551,8 +558,8 @@ void tri_sched_fini(struct tri_sched *sched) {
         tri_free(allocator, sched->workers[i], sched->config.worker_bytes);
     }
     tri_free(allocator, sched->workers, n * sizeof *sched->workers);
-    tri_free(allocator, sched->seen_calls, n * sizeof(uint64_t));
+    tri_free(allocator, sched->seen, n * sizeof *sched->seen);
     sched->workers = NULL;
-    sched->seen_calls = NULL;
+    sched->seen = NULL;
     pthread_mutex_destroy(&sched->lock);
 }

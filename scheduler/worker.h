@@ -147,6 +147,11 @@ struct tri_sched_config {
     void *context;
 };
 
+/* The watch's memory of a worker: how many handler calls it had begun, and since when. */
+struct tri_seen {
+    uint64_t calls, since_ns;
+};
+
 struct tri_sched {
     const struct tri_ops *ops;
     struct tri_sched_config config;
@@ -156,7 +161,7 @@ struct tri_sched {
     struct tri_thread *spares;  /* under lock */
     struct tri_thread *threads; /* under lock: all that exist */
     _Atomic uint32_t thread_count;
-    uint64_t *seen_calls; /* watch: calls of each worker at its last tick */
+    struct tri_seen *seen; /* watch: what it saw of each worker */
     pthread_t watch;
     bool watch_started;
     _Alignas(TRI_LINE_PAIR) _Atomic uint32_t spinning;
@@ -183,6 +188,8 @@ void tri_sched_fini(struct tri_sched *sched);
 
 /* Wakes worker if it sleeps. After a push that found the inbox empty. */
 void tri_worker_notify(struct tri_worker *worker);
+/* Sleeps at most ns, and not when there is anything to do: for a worker all of whose tasks wait. */
+void tri_worker_nap(struct tri_worker *worker, int64_t ns);
 /* Looks at the clock: sets the rate of ticks and the average, exposes tasks when others are idle,
  * does a slice of background work. Between handlers. messages: how many the worker has received and
  * sent so far. Returns the time. */

@@ -25,7 +25,7 @@ TR_MESSAGE(noise, TR_NO_FIELDS) /* nobody has a handler for it */
 
 struct world {
     tr_runtime *rt;
-    uint64_t node;
+    _Atomic uint64_t node; /* of the runtime; actors run before it is set for the last time */
     uint32_t seat_count;
     _Atomic uint64_t seats[SEATS]; /* id of who sits there */
     _Atomic bool ending;           /* of the foreign threads */
@@ -64,7 +64,8 @@ static const tr_behavior person_behavior;
 
 static tr_ref pick(struct world *world, struct tri_random *random) {
     uint32_t seat = tri_random_below(random, world->seat_count);
-    return (tr_ref){world->node, atomic_load_explicit(&world->seats[seat], memory_order_acquire)};
+    return (tr_ref){stress_counted(&world->node),
+                    atomic_load_explicit(&world->seats[seat], memory_order_acquire)};
 }
 
 /* ---- writing ----------------------------------------------------------------------------------
@@ -112,7 +113,7 @@ static void refill(struct writer *writer) {
     stress_count(&world->spawned, 1);
     if (seat.refuse) stress_count(&world->refused, 1);
     uint32_t place = tri_random_below(writer->random, world->seat_count);
-    tr_ref old = {world->node,
+    tr_ref old = {stress_counted(&world->node),
                   atomic_exchange_explicit(&world->seats[place], fresh.id, memory_order_acq_rel)};
     if (old.id == 0) return;
     bool kill = tri_random_below(writer->random, 2) == 0;
@@ -324,7 +325,7 @@ static void fill_seats(struct world *world, struct stress *stress) {
         struct seat seat = {world, tri_random_next(&stress->random), false};
         tr_ref fresh;
         stress_ok("tr_foreign_spawn", tr_foreign_spawn(world->rt, &person_behavior, &seat, &fresh));
-        world->node = fresh.node;
+        atomic_store_explicit(&world->node, fresh.node, memory_order_relaxed);
         atomic_store_explicit(&world->seats[i], fresh.id, memory_order_release);
         stress_count(&world->spawned, 1);
     }

@@ -22,7 +22,7 @@ TR_MESSAGE(answer, NUMBER)
 
 struct camp {
     tr_runtime *rt;
-    uint64_t node;
+    _Atomic uint64_t node; /* of the runtime; actors run before it is set for the last time */
     uint32_t sleepers, pals, longest_us;
     _Atomic uint64_t seats[SLEEPERS_MAX + PALS_MAX]; /* ids; the sleepers first */
     _Atomic bool ending;
@@ -50,7 +50,8 @@ static const tr_behavior camper_behavior;
 
 static tr_ref pick(struct camp *camp, struct tri_random *random) {
     uint32_t seat = tri_random_below(random, camp->sleepers + camp->pals);
-    return (tr_ref){camp->node, atomic_load_explicit(&camp->seats[seat], memory_order_acquire)};
+    return (tr_ref){stress_counted(&camp->node),
+                    atomic_load_explicit(&camp->seats[seat], memory_order_acquire)};
 }
 
 static void take_time(struct camp *camp, struct tri_random *random) {
@@ -79,7 +80,7 @@ static void replace(tr_self *self, struct camper *me) {
     stress_ok("tr_self_spawn", status);
     stress_count(&camp->spawned, 1);
     send_letter(self, me, fresh, 4);
-    tr_ref old = {camp->node,
+    tr_ref old = {stress_counted(&camp->node),
                   atomic_exchange_explicit(&camp->seats[place], fresh.id, memory_order_acq_rel)};
     stress_ok("ending a camper",
               tri_random_below(&me->random, 3) == 0 ? tr_stop(self, old) : tr_kill(self, old));
@@ -241,7 +242,7 @@ static uint64_t one_round(struct stress *stress) {
         stress_ok("tr_foreign_spawn", tr_foreign_spawn(camp->rt, &camper_behavior, &seat, &fresh));
         stress_count(&camp->spawned, 1);
         atomic_store_explicit(&camp->seats[i], fresh.id, memory_order_release);
-        camp->node = fresh.node;
+        atomic_store_explicit(&camp->node, fresh.node, memory_order_relaxed);
     }
     pthread_t thread = stress_thread(caller, camp);
     usleep(100000 + stress_below(stress, 200000));
@@ -263,7 +264,8 @@ int main(int argc, char **argv) {
     struct stress stress;
     stress_begin(&stress, "long_handlers", argc, argv);
     uint64_t takeovers = 0;
-    while (stress_next_round(&stress) || (takeovers == 0 && stress.round < 100))
+    while (stress_next_round(&stress) ||
+           stress_extra_round(&stress, takeovers == 0 && stress.round < 100))
         takeovers += one_round(&stress);
     STRESS_CHECK(takeovers > 0, "take-overs: expected some, saw none");
     printf("long_handlers: %" PRIu64 " take-overs\n", takeovers);

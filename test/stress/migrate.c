@@ -168,7 +168,8 @@ int main(int argc, char **argv) {
     stress_begin(&stress, "migrate", argc, argv);
     tr_stats total = {.size = sizeof total};
     bool one = stress.fixed_workers == 1, complete = false;
-    while (stress_next_round(&stress) || (!complete && stress.round < 200)) {
+    while (stress_next_round(&stress) ||
+           stress_extra_round(&stress, !complete && stress.round < 200)) {
         one_round(&stress, &total);
         complete = total.deferred > 0 && (one || (total.attracted > 0 && total.stolen > 0));
     }

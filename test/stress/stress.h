@@ -219,13 +219,11 @@ static inline bool stress_time_is_up(const struct stress *stress) {
     return tri_clock_ns() >= stress->end_ns;
 }
 
-/* Draws the configuration of the next round; false when the time is up. The first round runs in any
- * case. */
-static inline bool stress_next_round(struct stress *stress) {
+/* Draws the configuration of the next round. */
+static inline bool stress_draw_round(struct stress *stress) {
     static const uint32_t workers[] = {1, 2, 3, 4, 8};
     static const uint32_t batches[] = {0, 0, 1, 2, 7, 1000};
     static const uint32_t overdue[] = {0, 0, 0, 100, 300};
-    if (stress->round > 0 && stress_time_is_up(stress)) return false;
     stress->round++;
     stress_progress();
     uint32_t drawn = workers[stress_below(stress, 5)];
@@ -236,6 +234,16 @@ static inline bool stress_next_round(struct stress *stress) {
     stress->config.overdue_us = overdue[stress_below(stress, 5)];
     stress->config.seed = tri_random_next(&stress->random) | 1;
     return true;
+}
+
+/* The next round; false when the time is up. The first round runs in any case. */
+static inline bool stress_next_round(struct stress *stress) {
+    return (stress->round == 0 || !stress_time_is_up(stress)) && stress_draw_round(stress);
+}
+
+/* One more although the time is up, because something has not happened yet. */
+static inline bool stress_extra_round(struct stress *stress, bool wanted) {
+    return wanted && stress_draw_round(stress);
 }
 
 static inline int stress_end(const struct stress *stress) {

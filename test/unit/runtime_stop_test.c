@@ -153,6 +153,19 @@ Test(stop, times_out_names_the_busy_actor_and_may_be_called_again) {
     rt_end(rt);
 }
 
+Test(stop, does_not_make_a_handler_overdue_before_its_time) {
+    tr_runtime *rt = rt_start(1, NEVER_OVERDUE_US);
+    tr_ref blocker = probe_spawn(rt, NULL), waiting = probe_spawn(rt, &log_a);
+    uint64_t start = tri_clock_ns();
+    probe_block(rt, blocker, &gate);
+    cr_assert_eq(tr_send(rt, waiting, note, .value = 1), TR_OK);
+    cr_assert_eq(tr_runtime_stop(rt, TR_MILLISECONDS(200)), TR_TIMEOUT);
+    uint64_t takeovers = rt_stats(rt).takeovers;
+    if (tri_clock_ns() - start < UINT64_C(1000) * NEVER_OVERDUE_US) cr_assert_eq(takeovers, 0);
+    gate_open(&gate);
+    rt_end(rt);
+}
+
 Test(stop, comes_before_destroy) {
     tr_runtime *rt = rt_start(1, 0);
     cr_assert_eq(tr_runtime_destroy(rt), TR_BUSY);
