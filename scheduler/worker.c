@@ -167,7 +167,11 @@ static void queue_oldest_fresh(struct tri_worker *worker) {
 static void expose(struct tri_worker *worker, bool all) {
     struct tri_sched *sched = worker->sched;
     uint32_t spinning = count_idle(sched, &sched->spinning);
-    if (spinning + count_idle(sched, &sched->parked) == 0) return;
+    if (spinning + count_idle(sched, &sched->parked) == 0) {
+        /* Nobody will come for what is still up: it must not wait until this worker is idle. */
+        if (tri_deque_size(&worker->deque) > 0) (void)take_from(worker, &worker->deque);
+        return;
+    }
     uint32_t most = (tri_worker_runnable(worker) + 1) / 2; /* one more is running */
     if (most == 0) return;
     if (all || worker->average_ns >= TRI_COARSE_NS) queue_oldest_fresh(worker);
@@ -312,6 +316,8 @@ static void park(struct tri_worker *worker) {
 }
 
 void tri_worker_nap(struct tri_worker *worker, int64_t ns) {
+    /* What everybody here waits for may be up for stealing, here or elsewhere. */
+    if (take_from(worker, &worker->deque) > 0 || steal(worker)) return;
     tri_park_announce(&worker->park);
     if (!anything_to_do(worker)) tri_os_wait(&worker->park.state, TRI_PARKED, ns);
     tri_park_cancel(&worker->park);
