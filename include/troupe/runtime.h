@@ -139,10 +139,10 @@ TR_API bool tr_is_alive(tr_runtime *runtime, tr_ref actor);
 
 /* Sends a request and waits for the reply. reply_bytes must equal reply_type->size_bytes unless the
  * reply is raw; then it is the room in reply, and a longer answer is TR_TOO_LARGE.
- * Errors: TR_TIMEOUT, TR_NO_ACTOR (the target has ended, or ended with the request unread),
- * TR_UNHANDLED (no handler for the request), TR_WRONG_TYPE, TR_STOPPING, TR_LIMIT (max_calls),
- * TR_WOULD_DEADLOCK (from a handler of this runtime) and those of tr_foreign_send. timeout_ns < 0
- * waits without limit. Threads: foreign. Blocks. */
+ * Errors: TR_TIMEOUT, TR_NO_ACTOR (the target has ended, ended with the request unread, or is a
+ * call), TR_UNHANDLED (no handler for the request), TR_WRONG_TYPE, TR_STOPPING, TR_LIMIT
+ * (max_calls), TR_WOULD_DEADLOCK (from a handler of this runtime) and those of tr_foreign_send.
+ * timeout_ns < 0 waits without limit. Threads: foreign. Blocks. */
 TR_API TR_CHECKED tr_status tr_foreign_call(tr_runtime *runtime, tr_ref to, int64_t timeout_ns,
                                             const tr_message_type *reply_type, void *reply,
                                             size_t reply_bytes, const tr_message_type *type,
