@@ -3,6 +3,9 @@
  * that hold when all is quiet. They are counted; no test asserts how long something takes. */
 #include "test/support/unit.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include "test/support/actors.h"
 
 TestSuite(promise, .timeout = TEST_S);
@@ -324,4 +327,78 @@ Test(promise, sums_hold_when_sends_race_a_kill_and_a_stop) {
         for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
         rt_end(promise_runtime); /* checks the sum */
     }
+}
+
+/* ---- visible when the handler returns -------------------------------------------------------- */
+
+#define TELL_FIELDS(FIELD, T) FIELD(T, ref, listener)
+TR_MESSAGE(tell_and_wait, TELL_FIELDS)
+TR_MESSAGE(wait_for_listener, TR_NO_FIELDS)
+TR_MESSAGE(heard, TR_NO_FIELDS)
+
+static struct test_gate heard_gate;
+static _Atomic int32_t waited_well; /* 1: the listener ran while the next handler waited */
+
+struct teller {
+    int64_t unused;
+};
+
+/* The second message to itself keeps the activation going: the first must be visible before. */
+TR_HANDLER(teller, tell_and_wait, self, me, msg) {
+    tr_send(self, msg->listener, heard);
+    tr_send(self, tr_self_ref(self), wait_for_listener);
+}
+
+TR_HANDLER(teller, wait_for_listener, self, me, msg) {
+    atomic_store_explicit(&waited_well, gate_pass(&heard_gate) ? 1 : -1, memory_order_release);
+}
+
+TR_BEHAVIOR(teller, TR_ON(teller, tell_and_wait), TR_ON(teller, wait_for_listener))
+
+struct listener {
+    int64_t unused;
+};
+
+TR_HANDLER(listener, heard, self, me, msg) {
+    gate_open(&heard_gate);
+}
+
+TR_BEHAVIOR(listener, TR_ON(listener, heard))
+
+Test(promise, message_is_on_its_way_when_the_handler_returns_though_the_activation_goes_on) {
+    /* Foreign spawns go to the workers in turn, so the two live apart; no take-over helps. */
+    tr_runtime *rt = rt_start(2, NEVER_OVERDUE_US * 10);
+    tr_ref told = tr_spawn(rt, &teller_behavior, NULL);
+    tr_ref listener = tr_spawn(rt, &listener_behavior, NULL);
+    cr_assert_eq(tr_send(rt, told, tell_and_wait, .listener = listener), TR_OK);
+    cr_assert(AWAIT(atomic_load_explicit(&waited_well, memory_order_acquire) != 0));
+    cr_assert_eq(atomic_load_explicit(&waited_well, memory_order_acquire), 1);
+    cr_assert_eq(rt_end(rt).takeovers, 0);
+}
+
+/* ---- idle ------------------------------------------------------------------------------------ */
+
+static long context_switches(void) {
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_nvcsw + usage.ru_nivcsw;
+}
+
+Test(promise, idle_runtime_lets_all_its_threads_sleep) {
+    tr_runtime *rt = rt_start(4, 0);
+    tr_ref ref = probe_spawn(rt, NULL);
+    answer got;
+    cr_assert_eq(tr_call(rt, ref, TR_SECONDS(WATCHDOG_S), answer, &got, ask), TR_OK);
+    /* The watch goes to sleep after a tenth of a second; while it ticked, half a second would show
+     * about 500 switches. */
+    long switches = 0;
+    for (int attempt = 0; attempt < 20; attempt++) {
+        usleep(300000);
+        long before = context_switches();
+        usleep(500000);
+        switches = context_switches() - before;
+        if (switches < 50) break;
+    }
+    cr_assert_lt(switches, 50);
+    rt_end(rt);
 }
