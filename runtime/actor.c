@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Where mailbox and scheduler meet: sending to an actor, running it, ending it.
+ * Where mailbox and scheduler meet: running an actor, resting it, ending it. Sending is in send.c;
+ * why both together are right is told here.
  *
  * Why no wake-up is lost. An actor that is not queued has its token at rest in the lane (ARMED) or
  * on its way to its home's inbox.
@@ -22,19 +23,19 @@
  * Why order is kept. A sender's earlier message is in the private list, or in the lane where the
  * home sees it (a sender that migrated did so by release/acquire): a send from the home absorbs the
  * lane before it appends, a publication goes behind what is in the lane, and a worker publishes its
- * open chain before it polls its inbox, adopts a task or ends an activation.
+ * open chain when a handler returns, so before it polls its inbox or adopts a task.
  *
  * Between the look at `home` and the append nothing may run that could move the target.
  *
  * Rejected: running the receiver inside tr_send (handlers would run under the sender's locks); one
  * exchange mailbox for everybody (an atomic per message where most messages stay on their worker).
  */
-#include <string.h>
-
 #include "base/clock.h"
 #include "runtime/core.h"
+
 const tr_message_type tri_signal_init = {"(init)", 0, 0, NULL, 1, 0};
 const tr_message_type tri_signal_stop = {"(stop)", 0, 0, NULL, 0, 0};
+
 /* ---- ending ------------------------------------------------------------------------------- */
 
 /* The last part of an actor's end, after terminate: nothing of the user's runs here. */

@@ -57,15 +57,12 @@ static TRI_NOINLINE void crowd(struct tri_local *local, struct tri_slot *slot) {
     atomic_store_explicit(&slot->crowded, 1, memory_order_relaxed);
 }
 
-/* The first message ever, or one to a free slot (a forged address). Whoever makes many actors lets
- * them run soon: each costs the running activation as much as TRI_WAKE_CHARGE messages. */
+/* The first message ever. Whoever makes many actors lets them run soon: each costs the running
+ * activation as much as TRI_WAKE_CHARGE messages. */
 static TRI_NOINLINE void wake_first(struct tri_local *local, struct tri_slot *slot) {
     local->budget = local->budget > TRI_WAKE_CHARGE ? local->budget - TRI_WAKE_CHARGE : 1;
-    if (slot->task.flags & TRI_TASK_FREE)
-        tri_list_bury(local->rt, &local->counters, &local->arena, &slot->list, slot->index,
-                      TR_DEAD_NO_ACTOR, UINT32_MAX);
-    else
-        tri_worker_queue_fresh(&local->worker, &slot->task);
+    TRI_ASSERT(!(slot->task.flags & TRI_TASK_FREE)); /* senders have looked at its life */
+    tri_worker_queue_fresh(&local->worker, &slot->task);
     if (tri_worker_runnable(&local->worker) > TRI_FRESH_ABOVE) {
         throttle(local, slot);
         local->spawned_many = true;
@@ -75,7 +72,7 @@ static TRI_NOINLINE void wake_first(struct tri_local *local, struct tri_slot *sl
 /* An actor at home that rested has a message now. */
 static inline void wake_at_home(struct tri_local *local, struct tri_slot *slot) {
     struct tri_task *task = &slot->task;
-    if (TRI_LIKELY((task->flags & (TRI_TASK_FREE | TRI_TASK_NEW)) == 0)) {
+    if (TRI_LIKELY((task->flags & TRI_TASK_NEW) == 0)) {
         if (task->streak != 0) task->streak--;
         tri_worker_queue(&local->worker, task);
     } else {
@@ -249,7 +246,7 @@ tr_status tr_self_send(tr_self *self, tr_ref to, const tr_message_type *type, co
         tri_list_append(&slot->list, take_plain(local, self, to.id, type, payload, bytes));
         struct tri_task *task = &slot->task;
         if (!(task->flags & TRI_TASK_ACTIVE)) {
-            if (TRI_UNLIKELY(task->flags & (TRI_TASK_FREE | TRI_TASK_NEW)))
+            if (TRI_UNLIKELY(task->flags & TRI_TASK_NEW))
                 return wake_first_and_leave(self, local, slot);
             if (task->streak != 0) task->streak--;
             tri_worker_queue(&local->worker, task);

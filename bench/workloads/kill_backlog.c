@@ -39,7 +39,7 @@ TR_INIT(victim, struct victim, self, me, start) {
 
 TR_HANDLER(victim, kill_backlog_hold, self, me, msg) {
     bench_done_report(&me->scene->held, 0);
-    while (!atomic_load(&me->scene->let_go)) {
+    while (!atomic_load_explicit(&me->scene->let_go, memory_order_acquire)) {
         sched_yield();
     }
 }
@@ -85,7 +85,7 @@ static int64_t kill_one(struct bench_run *run, tr_runtime *rt, int64_t *counted_
 
     int64_t kill_ns = bench_now_ns();
     bench_ok(tr_kill(rt, victim), "kill the victim");
-    atomic_store(&scene.let_go, true);
+    atomic_store_explicit(&scene.let_go, true, memory_order_release);
     bench_expect(run, "the number of messages handled", 0, bench_done_wait(&scene.ended));
 
     int64_t give_up_ns = kill_ns + DEAD_LETTERS_PATIENCE;

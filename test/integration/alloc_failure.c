@@ -32,24 +32,24 @@ static struct {
 
 static void *failing_allocate(void *context, size_t align_bytes, size_t bytes) {
     CHECK(context == &memory);
-    int64_t left = atomic_fetch_sub(&memory.left, 1);
-    if (left == 1 || (left < 1 && atomic_load(&memory.forever))) {
-        atomic_fetch_add(&memory.failures, 1);
+    int64_t left = atomic_fetch_sub_explicit(&memory.left, 1, memory_order_seq_cst);
+    if (left == 1 || (left < 1 && atomic_load_explicit(&memory.forever, memory_order_seq_cst))) {
+        atomic_fetch_add_explicit(&memory.failures, 1, memory_order_seq_cst);
         return NULL;
     }
     if (align_bytes < sizeof(void *)) align_bytes = sizeof(void *);
     void *block;
     if (posix_memalign(&block, align_bytes, bytes) != 0) return NULL;
-    atomic_fetch_add(&memory.bytes, (int64_t)bytes);
-    atomic_fetch_add(&memory.blocks, 1);
+    atomic_fetch_add_explicit(&memory.bytes, (int64_t)bytes, memory_order_seq_cst);
+    atomic_fetch_add_explicit(&memory.blocks, 1, memory_order_seq_cst);
     memset(block, 0xA5, bytes);
     return block;
 }
 
 static void failing_release(void *context, void *block, size_t bytes) {
     CHECK(context == &memory && block != NULL);
-    atomic_fetch_sub(&memory.bytes, (int64_t)bytes);
-    atomic_fetch_sub(&memory.blocks, 1);
+    atomic_fetch_sub_explicit(&memory.bytes, (int64_t)bytes, memory_order_seq_cst);
+    atomic_fetch_sub_explicit(&memory.blocks, 1, memory_order_seq_cst);
     memset(block, 0x5A, bytes);
     free(block);
 }
@@ -74,7 +74,7 @@ static _Atomic uint64_t accepted, began, terminated;
 
 static tr_status note(tr_status status) {
     if (status == TR_OK)
-        atomic_fetch_add(&accepted, 1);
+        atomic_fetch_add_explicit(&accepted, 1, memory_order_seq_cst);
     else
         CHECK_EQUAL(TR_NOMEM, status);
     return status;
@@ -86,7 +86,7 @@ static tr_status init(tr_self *self, void *state, const void *argument) {
     CHECK(given != NULL && given[0] == 'x');
     CHECK(*(const char *)state == 0);
     *(char *)state = 's';
-    atomic_fetch_add(&began, 1);
+    atomic_fetch_add_explicit(&began, 1, memory_order_seq_cst);
     return TR_OK;
 }
 
@@ -94,7 +94,7 @@ static void terminate(tr_self *self, void *state, const tr_reason *reason) {
     (void)self;
     (void)reason;
     CHECK(*(const char *)state == 's');
-    atomic_fetch_add(&terminated, 1);
+    atomic_fetch_add_explicit(&terminated, 1, memory_order_seq_cst);
 }
 
 static void on_tell(tr_self *self, void *state, const void *payload) {
@@ -182,13 +182,13 @@ static void call_outside(tr_runtime *rt, tr_ref actor) {
     /* TR_TIMEOUT: the reply found no memory. */
     CHECK(status == TR_OK || status == TR_NOMEM || status == TR_TIMEOUT);
     CHECK(reply.value == (status == TR_OK ? 42 : -1));
-    if (status != TR_NOMEM) atomic_fetch_add(&accepted, 1);
+    if (status != TR_NOMEM) atomic_fetch_add_explicit(&accepted, 1, memory_order_seq_cst);
     char bytes[LARGE] = {0};
     status = tr_foreign_call(rt, actor, TR_MILLISECONDS(30), &text_message, bytes, sizeof bytes,
                              &ask_long_message, NULL, 0);
     CHECK(status == TR_OK || status == TR_NOMEM || status == TR_TIMEOUT);
     CHECK(bytes[LARGE - 1] == (status == TR_OK ? 't' : 0));
-    if (status != TR_NOMEM) atomic_fetch_add(&accepted, 1);
+    if (status != TR_NOMEM) atomic_fetch_add_explicit(&accepted, 1, memory_order_seq_cst);
 }
 
 static void send_outside(tr_runtime *rt, tr_ref actor) {
@@ -212,18 +212,19 @@ static void check_sum(tr_runtime *rt) {
     CHECK_STATUS(TR_OK, tr_runtime_stats(rt, &stats));
     uint64_t accounted = stats.handled + stats.unhandled + stats.replies;
     for (int i = 0; i < TR_DEAD_REASONS; i++) accounted += stats.dead[i];
-    CHECK_EQUAL(atomic_load(&accepted), stats.sent);
+    CHECK_EQUAL(atomic_load_explicit(&accepted, memory_order_seq_cst), stats.sent);
     CHECK_EQUAL(stats.sent, accounted);
     CHECK_EQUAL(stats.spawned, stats.ended);
-    CHECK_EQUAL(atomic_load(&began), atomic_load(&terminated));
+    CHECK_EQUAL(atomic_load_explicit(&began, memory_order_seq_cst),
+                atomic_load_explicit(&terminated, memory_order_seq_cst));
     CHECK_EQUAL(0, stats.unhandled);
 }
 
 /* False: the runtime could not start. */
 static bool scenario(void) {
-    atomic_store(&accepted, 0);
-    atomic_store(&began, 0);
-    atomic_store(&terminated, 0);
+    atomic_store_explicit(&accepted, 0, memory_order_seq_cst);
+    atomic_store_explicit(&began, 0, memory_order_seq_cst);
+    atomic_store_explicit(&terminated, 0, memory_order_seq_cst);
     tr_config config = TR_CONFIG_INIT;
     config.workers = 2;
     config.max_actors = 1000;
@@ -252,18 +253,19 @@ static bool scenario(void) {
 }
 
 static uint64_t fail_from(int64_t n, bool forever) {
-    atomic_store(&memory.left, n);
-    atomic_store(&memory.forever, forever);
-    atomic_store(&memory.failures, 0);
+    atomic_store_explicit(&memory.left, n, memory_order_seq_cst);
+    atomic_store_explicit(&memory.forever, forever, memory_order_seq_cst);
+    atomic_store_explicit(&memory.failures, 0, memory_order_seq_cst);
     bool started = scenario();
-    CHECK(started || atomic_load(&memory.failures) > 0);
-    if (atomic_load(&memory.bytes) != 0 || atomic_load(&memory.blocks) != 0) {
+    CHECK(started || atomic_load_explicit(&memory.failures, memory_order_seq_cst) > 0);
+    if (atomic_load_explicit(&memory.bytes, memory_order_seq_cst) != 0 ||
+        atomic_load_explicit(&memory.blocks, memory_order_seq_cst) != 0) {
         fprintf(stderr, "allocation %lld failed: %lld bytes in %lld blocks were not given back\n",
-                (long long)n, (long long)atomic_load(&memory.bytes),
-                (long long)atomic_load(&memory.blocks));
+                (long long)n, (long long)atomic_load_explicit(&memory.bytes, memory_order_seq_cst),
+                (long long)atomic_load_explicit(&memory.blocks, memory_order_seq_cst));
         exit(1);
     }
-    return atomic_load(&memory.failures);
+    return atomic_load_explicit(&memory.failures, memory_order_seq_cst);
 }
 
 int main(int argc, char **argv) {
